@@ -270,9 +270,9 @@ let hostTargets: Targets = [
   // Many devices in one process, and what became of their reports.
   "Fleet": [
     "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
-    "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver", "PayloadValues",
-    "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel", "SystemClocks",
-    "UDPTransport",
+    "DTLSSecurity", "EitherSecurity", "SecurityLayer", "ReportLink", "CoAPLink", "DeviceDriver",
+    "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel",
+    "SystemClocks", "UDPTransport", "CHeap",
   ],
   // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
   "Demonstration": [
@@ -558,6 +558,7 @@ let systemLibraries: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPOSIX"),
   .systemLibrary(name: "CDirectory"),
+  .systemLibrary(name: "CHeap"),
   .systemLibrary(name: "CLibCBOR", pkgConfig: "libcbor", providers: [.apt(["libcbor-dev"])]),
   .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
   .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

@@ -34,7 +34,7 @@ final class FleetDevice {
   private var isSending = false
   private var failures = 0
   private var notBefore = Instant(milliseconds: .min)
-  private var link: CoAPLink<EitherSecurity, SplitMix>
+  private var link: CoAPLink<FleetProtection, SplitMix>
   private(set) var radio: VirtualRadio<SplitMix>
   private let first: Instant
   private let interval: Milliseconds
@@ -43,7 +43,7 @@ final class FleetDevice {
   init(
     _ number: Int,
     _ plan: FleetPlan,
-    _ model: RadioModel,
+    _ shared: FleetShare,
     authority: [UInt8],
     at start: Instant
   ) throws(FleetError) {
@@ -54,8 +54,8 @@ final class FleetDevice {
     security = plan.security.kind(of: number, step: 0.414_213_562_373_095)
     var random = SplitMix(seed: plan.seed &+ UInt64(number) &* 0xD134_2543_DE82_EF95)
     radio = VirtualRadio(
-      model,
-      RadioHabits(coverage: coverage),
+      shared.radios[coverage],
+      countsTraffic: false,
       random: SplitMix(seed: random.next()),
       at: start
     )
@@ -84,13 +84,17 @@ final class FleetDevice {
       identity: identity,
       secret: bytes,
       settings: settings,
-      security: try Self.layer(
-        security,
-        identity,
-        given.secret,
-        authority,
-        settings.timing,
-        isVirtual: plan.isVirtual
+      security: FleetProtection(
+        try Self.layer(
+          security,
+          identity,
+          given.secret,
+          authority,
+          settings.timing,
+          isVirtual: plan.isVirtual
+        ),
+        number,
+        shared.ciphers
       ),
       randomness: SplitMix(seed: random.next())
     )
@@ -191,7 +195,7 @@ final class FleetDevice {
       random: Int(value.next() % 100)
     )
     // Made anew: 128 bytes of each device would be a topic that never changes.
-    let topic = topic(plan.identity(of: number).productKey)
+    let topic = topic(plan.identity(of: number))
     do throws(DeviceError) {
       _ = try link.publish(topic: topic, payload: payload.span, at: now)
       isSending = true
@@ -201,9 +205,8 @@ final class FleetDevice {
     }
   }
 
-  private func topic(_ productKey: String) -> Topic {
-    let text = "/sys/\(productKey)/\(name)/thing/event/property/post"
-    do throws(TopicError) { return try Topic(Array(text.utf8).span) } catch {
+  private func topic(_ identity: FleetIdentity) -> Topic {
+    do throws(TopicError) { return try Topic(Array(identity.topic.utf8).span) } catch {
       preconditionFailure("the names of an identity make a topic")
     }
   }
@@ -272,6 +275,17 @@ final class FleetDevice {
 
   /// Closes the radio's account.
   func finish(at end: Instant) { radio.meter.advance(to: Double(end.milliseconds)) }
+}
+
+/// What all devices of a fleet have in common, so that each needs less memory.
+struct FleetShare {
+  /// The radios of coverage classes 0 to 2.
+  let radios: [RadioKind]
+  let ciphers = FleetCiphers()
+
+  init(_ model: RadioModel) {
+    radios = (0...2).map { RadioKind(model, RadioHabits(coverage: $0)) }
+  }
 }
 
 /// What all devices write to, each in its turn.

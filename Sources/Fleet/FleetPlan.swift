@@ -27,6 +27,9 @@ public struct FleetIdentity: Equatable, Sendable {
     self.deviceName = deviceName
     self.secret = secret
   }
+
+  /// What it reports to.
+  var topic: String { "/sys/\(productKey)/\(deviceName)/thing/event/property/post" }
 }
 
 /// A platform in another program, for devices in symmetric mode or with pre-shared keys.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CHeap
 internal import CoAPLink
 public import ConstrainedCore
 internal import Glibc
@@ -23,6 +24,8 @@ public final class FleetRun {
   }
 
   private let plan: FleetPlan
+  /// Not a part of what each device holds.
+  private let shared = FleetShare(RadioModel())
   /// The numbers of the devices.
   private let numbers: [Int]
   /// The platform in this process; `nil` where it is another program.
@@ -36,7 +39,6 @@ public final class FleetRun {
   private var now: Instant
   private let start: Instant
   private var steps: ArraySlice<FleetScenario.Step>
-  private var memory = 0
   /// The devices that have something to do still.
   private var busy = 0
   private var peaks = BusiestTimes()
@@ -61,16 +63,13 @@ public final class FleetRun {
     numbers = plan.numbers
     if plan.endpoint == nil { world = try FleetWorld(plan, at: start) }
     let authority = world?.authority ?? []
-    let model = RadioModel()
     records = Array(repeating: PlatformRecord(), count: numbers.count)
     devices.reserveCapacity(numbers.count)
-    let before = Self.residentMemory()
     for number in numbers {
       devices.append(
-        try FleetDevice(number, plan, model, authority: authority, at: start)
+        try FleetDevice(number, plan, shared, authority: authority, at: start)
       )
     }
-    memory = max(0, Self.residentMemory() - before)
     if let endpoint = plan.endpoint {
       sockets = try FleetSockets(endpoint, count: devices.count)
     }
@@ -78,7 +77,7 @@ public final class FleetRun {
     for index in devices.indices { step(index) }
   }
 
-  /// Runs until all reports are delivered, or the time for that is over, or `isInterrupted` says so.
+  /// Runs until all reports are delivered, or the time for that is over, or `isInterrupted` says so; once.
   ///
   /// `report` is called now and then; what it is given adds all devices up.
   public func run(
@@ -240,6 +239,7 @@ public final class FleetRun {
     var summary = FleetSummary()
     summary.scenario = plan.scenario.name
     summary.expectations = plan.scenario.expectations
+    summary.settings = plan.settings
     summary.partCount = plan.shard.count
     summary.parts = [plan.shard.number]
     summary.seed = plan.seed
@@ -279,8 +279,11 @@ public final class FleetRun {
     }
     summary.isRecorded = world != nil
     if !summary.isRecorded { (summary.taken, summary.doubles, summary.lost) = (0, 0, 0) }
-    summary.cost.devices = memory
     summary.cost.process = Self.residentMemory()
+    let held = Int(nbiot_heap_in_use())
+    devices = []
+    queue = WakeQueue()
+    summary.cost.devices = max(0, held - Int(nbiot_heap_in_use()))
     return summary
   }
 

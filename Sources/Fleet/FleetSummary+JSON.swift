@@ -56,6 +56,9 @@ extension FleetSummary {
     members.append(.init("partCount", .integer(Int64(partCount))))
     members.append(.init("parts", .array(parts.sorted().map { .integer(Int64($0)) })))
     members.append(.init("expectations", .array(expectations.map(\.value))))
+    members.append(
+      .init("settings", .object(settings.map { .init($0.name, .text($0.value)) }))
+    )
     return .object(members)
   }
 
@@ -85,8 +88,13 @@ extension FleetSummary {
     self.energy = energy
     guard let partCount = value["partCount"].flatMap(Self.count), (1...200_000).contains(partCount),
       let parts = value["parts"]?.elements, !parts.isEmpty, parts.count <= partCount,
-      let expectations = value["expectations"]?.elements
+      let expectations = value["expectations"]?.elements,
+      let settings = value["settings"]?.members
     else { return nil }
+    for member in settings {
+      guard let text = member.value.string else { return nil }
+      self.settings.append(Setting(name: member.name, value: text))
+    }
     self.partCount = partCount
     self.parts = []
     for part in parts {

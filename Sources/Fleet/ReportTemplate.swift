@@ -27,6 +27,8 @@ public struct ReportTemplate: Sendable {
     }
   }()
 
+  /// What it was read from.
+  let text: String
   private let parts: [Part]
   /// What stands before the number.
   private let mark: [UInt8]
@@ -55,6 +57,7 @@ public struct ReportTemplate: Sendable {
     if !literal.isEmpty { parts.append(.text(literal)) }
     guard let mark else { throw .noNumber }
     guard !mark.isEmpty else { throw .nothingBeforeNumber }
+    self.text = text
     self.parts = parts
     self.mark = mark
     let longest = report(

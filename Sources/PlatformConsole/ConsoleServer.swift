@@ -30,7 +30,8 @@ public final class ConsoleServer: Sendable {
       book: book,
       platform: platform,
       settings: settings,
-      run: makeToken()
+      run: makeToken(),
+      session: makeToken()
     )
     do {
       let runtime = try await loop.submit {

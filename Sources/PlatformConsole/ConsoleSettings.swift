@@ -19,7 +19,7 @@ public struct ConsoleSettings: Sendable {
 
 /// What a reader of the pages may cost.
 public struct ConsoleLimits: Sendable, Equatable {
-  /// The number of connections; further ones are closed at once.
+  /// The number of connections; beyond it the oldest that has asked for nothing is closed, or else the new one.
   public var connections = 64
   /// How many of them may follow the devices live.
   public var streams = 16

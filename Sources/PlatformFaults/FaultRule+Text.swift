@@ -74,7 +74,7 @@ extension FaultRule {
       return FaultRule(.forgetSessions)
     case "restart":
       let gone = try value.map { value throws(FaultTextError) in
-        try time(word, value, 0...86_400_000, "0s to 1d")
+        try time(word, value, 1_000...86_400_000, "1s to 1d; forget is without a time")
       }
       return FaultRule(.restart(gone ?? Milliseconds(1_000)))
     case "clock":
@@ -246,9 +246,10 @@ extension FaultRule: CustomStringConvertible {
     case .delay(let range):
       words.append(
         range.lowerBound == range.upperBound
-          ? "delay=\(range.lowerBound)ms" : "delay=\(range.lowerBound)ms..\(range.upperBound)ms"
+          ? "delay=\(Self.text(range.lowerBound))"
+          : "delay=\(Self.text(range.lowerBound))..\(Self.text(range.upperBound))"
       )
-    case .bindingLifetime(let time): words.append("nat=\(time.count)ms")
+    case .bindingLifetime(let time): words.append("nat=\(Self.text(time.count))")
     case .rebind: words.append("nat")
     case .answer(let status, let wait, let request):
       let detail = status % 100
@@ -259,8 +260,8 @@ extension FaultRule: CustomStringConvertible {
       if let request { words.append("on=\(request.rawValue)") }
       if let wait { words.append("max-age=\(wait)") }
     case .forgetSessions: words.append("forget")
-    case .restart(let time): words.append("restart=\(time.count)ms")
-    case .clockJump(let time): words.append("clock=\(time.count)ms")
+    case .restart(let time): words.append("restart=\(Self.text(time.count))")
+    case .clockJump(let time): words.append("clock=\(Self.text(time.count))")
     }
     if way != .both { words.append("way=\(way.rawValue)") }
     if says < 1 { words.append("share=\(percent())") }
@@ -268,7 +269,16 @@ extension FaultRule: CustomStringConvertible {
     if let topic { words.append("topic=\(topic)") }
     if after > 0 { words.append("after=\(after)") }
     if let times { words.append("times=\(times)") }
-    if let duration { words.append("for=\(duration.count)ms") }
+    if let duration { words.append("for=\(Self.text(duration.count))") }
     return words.joined(separator: ",")
+  }
+
+  /// A time in the largest unit of which it is a whole number.
+  private static func text(_ milliseconds: Int64) -> String {
+    let units: [(Int64, String)] = [
+      (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"),
+    ]
+    let unit = units.first { milliseconds > 0 && milliseconds % $0.0 == 0 } ?? (1, "ms")
+    return "\(milliseconds / unit.0)\(unit.1)"
   }
 }

@@ -79,6 +79,13 @@ public struct FaultRule: Equatable, Sendable {
     device.map { Self.matches($0, path) } ?? true
   }
 
+  /// Whether a request of a topic can be within its scope.
+  public func mayTouch(topic: String) -> Bool {
+    guard let pattern = self.topic else { return true }
+    if case .answer(_, _, let request?) = effect, request != .report { return false }
+    return Self.matches(pattern, topic)
+  }
+
   /// Whether a text matches a pattern in which `*` stands for any characters.
   static func matches(_ pattern: String, _ text: String) -> Bool {
     let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false)

@@ -19,6 +19,11 @@ public final class FaultTable {
     fileprivate(set) var seen = 0
     /// When it ends; `nil` without an end.
     public fileprivate(set) var end: Instant?
+    /// What made it, where that was not the rule itself.
+    fileprivate var cause: FaultRule?
+
+    /// The fault as it was given.
+    public var description: String { (cause ?? rule).description }
   }
 
   /// The faults that last.
@@ -48,6 +53,7 @@ public final class FaultTable {
           var silence = FaultRule(.drop)
           silence.duration = time
           guard add(silence, at: now) != nil else { return nil }
+          entries[entries.count - 1].cause = rule
         }
         hasForgotten = true
       case .forgetSessions: hasForgotten = true

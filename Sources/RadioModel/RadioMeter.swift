@@ -29,6 +29,24 @@ public struct RadioHabits: Equatable, Sendable {
   }
 }
 
+/// What all radios of one kind have in common: coverage class, network, powers and habits.
+///
+/// A reference, so that many radios hold it once.
+public final class RadioKind: Sendable {
+  let coverage: CoverageClass
+  let network: RadioNetwork
+  let powers: RadioPowers
+  let habits: RadioHabits
+
+  /// The kind of radio that a model describes, with those habits.
+  public init(_ model: RadioModel, _ habits: RadioHabits) {
+    coverage = model[habits.coverage]
+    network = model.network
+    powers = model.powers(habits.scope)
+    self.habits = habits
+  }
+}
+
 /// What the device says about the traffic to come, as release assistance (3GPP TS 24.301).
 public enum ReleaseHint: Equatable, Sendable {
   /// Nothing is expected, and nothing will be sent.
@@ -56,13 +74,14 @@ public struct PowerSpan: Equatable, Sendable {
 /// `wake`, `send`, `receive`, then `advance` to close the account. Times are milliseconds of any clock; they never go
 /// back. All states are those of 3GPP: connected, idle with paging, asleep.
 public struct RadioMeter: Sendable {
-  private let coverage: CoverageClass
-  private let network: RadioNetwork
-  private let powers: RadioPowers
-  private let habits: RadioHabits
+  private let kind: RadioKind
+  private var coverage: CoverageClass { kind.coverage }
+  private var network: RadioNetwork { kind.network }
+  private var powers: RadioPowers { kind.powers }
+  private var habits: RadioHabits { kind.habits }
 
   /// What has happened so far.
-  public private(set) var account = RadioAccount()
+  public private(set) var account: RadioAccount
   /// Whether `spans` is kept.
   public var recordsSpans = false
   /// What the radio did, while `recordsSpans` was set.
@@ -76,12 +95,15 @@ public struct RadioMeter: Sendable {
 
   /// A radio that is idle at `start`, in PSM asleep.
   public init(_ model: RadioModel, _ habits: RadioHabits, at start: Double) {
-    coverage = model[habits.coverage]
-    network = model.network
-    powers = model.powers(habits.scope)
-    self.habits = habits
+    self.init(RadioKind(model, habits), at: start)
+  }
+
+  /// The same as one of many; without `countsTraffic` its account has the energy alone, and 576 bytes less.
+  public init(_ kind: RadioKind, countsTraffic: Bool = true, at start: Double) {
+    self.kind = kind
+    account = RadioAccount(countsTraffic: countsTraffic)
     counted = start
-    release = start - network.activeTime
+    release = start - kind.network.activeTime
   }
 
   /// Whether the radio is connected at `time`.

@@ -4,19 +4,22 @@ internal import Glibc
 
 /// What the network does to a datagram on its way, drawn from a `RadioModel`: whether it is lost, and how long it takes.
 public struct RadioPath<Random: RandomSource & Sendable>: Sendable {
-  private let coverage: CoverageClass
-  private let longest: Double
+  private let kind: RadioKind
   private var random: Random
 
   /// The network of that coverage class.
   public init(_ model: RadioModel, _ habits: RadioHabits, random: Random) {
-    coverage = model[habits.coverage]
-    longest = model.network.longestDelay
+    self.init(RadioKind(model, habits), random: random)
+  }
+
+  /// The network of one of many radios.
+  public init(_ kind: RadioKind, random: Random) {
+    self.kind = kind
     self.random = random
   }
 
   /// Whether the next datagram is lost.
-  public mutating func isLost() -> Bool { random.fraction() < coverage.loss }
+  public mutating func isLost() -> Bool { random.fraction() < kind.coverage.loss }
 
   /// How long the next datagram takes one way, in milliseconds.
   ///
@@ -26,9 +29,10 @@ public struct RadioPath<Random: RandomSource & Sendable>: Sendable {
     // Box and Muller's normal number; 95 % of them lie below 1.645.
     let radius = (-2 * log(max(random.fraction(), 1e-12))).squareRoot()
     let normal = radius * cos(2 * Double.pi * random.fraction())
+    let coverage = kind.coverage
     let median = coverage.roundTripMedian / 2
     let high = max(coverage.roundTripHigh, coverage.roundTripMedian) / 2
-    return min(longest, median * exp(log(high / median) / 1.645 * normal))
+    return min(kind.network.longestDelay, median * exp(log(high / median) / 1.645 * normal))
   }
 }
 

@@ -91,11 +91,9 @@ public struct TrafficCount: Equatable, Sendable {
 
 /// What a radio has sent, received and used.
 public struct RadioAccount: Equatable, Sendable {
-  private var sent = [TrafficCount](repeating: TrafficCount(), count: TrafficPurpose.allCases.count)
-  private var received = [TrafficCount](
-    repeating: TrafficCount(),
-    count: TrafficPurpose.allCases.count
-  )
+  /// By purpose; empty where traffic is not counted.
+  private var sent: [TrafficCount]
+  private var received: [TrafficCount]
   private var joules = [Double](repeating: 0, count: EnergyCause.all.count)
   /// How often the radio woke up.
   public internal(set) var wakeUps = 0
@@ -103,14 +101,23 @@ public struct RadioAccount: Equatable, Sendable {
   public internal(set) var connected: Double = 0
 
   /// Nothing yet.
-  public init() {}
+  public init() { self.init(countsTraffic: true) }
 
-  /// What was sent for a purpose.
-  public func sent(_ purpose: TrafficPurpose) -> TrafficCount { sent[Self.index(purpose)] }
+  /// Nothing yet; without `countsTraffic` there will be energy and no traffic.
+  init(countsTraffic: Bool) {
+    let count = countsTraffic ? TrafficPurpose.allCases.count : 0
+    sent = Array(repeating: TrafficCount(), count: count)
+    received = sent
+  }
 
-  /// What was received for a purpose.
+  /// What was sent for a purpose; nothing where traffic is not counted.
+  public func sent(_ purpose: TrafficPurpose) -> TrafficCount {
+    sent.isEmpty ? TrafficCount() : sent[Self.index(purpose)]
+  }
+
+  /// What was received for a purpose; nothing where traffic is not counted.
   public func received(_ purpose: TrafficPurpose) -> TrafficCount {
-    received[Self.index(purpose)]
+    received.isEmpty ? TrafficCount() : received[Self.index(purpose)]
   }
 
   /// All that was sent.
@@ -148,19 +155,23 @@ public struct RadioAccount: Equatable, Sendable {
 
   /// Adds another account.
   public static func += (left: inout RadioAccount, right: RadioAccount) {
-    for index in left.sent.indices { left.sent[index] += right.sent[index] }
-    for index in left.received.indices { left.received[index] += right.received[index] }
+    for (index, count) in right.sent.enumerated() where !left.sent.isEmpty {
+      left.sent[index] += count
+    }
+    for (index, count) in right.received.enumerated() where !left.received.isEmpty {
+      left.received[index] += count
+    }
     for index in left.joules.indices { left.joules[index] += right.joules[index] }
     left.wakeUps += right.wakeUps
     left.connected += right.connected
   }
 
   mutating func addSent(_ purpose: TrafficPurpose, _ count: TrafficCount) {
-    sent[Self.index(purpose)] += count
+    if !sent.isEmpty { sent[Self.index(purpose)] += count }
   }
 
   mutating func addReceived(_ purpose: TrafficPurpose, _ count: TrafficCount) {
-    received[Self.index(purpose)] += count
+    if !received.isEmpty { received[Self.index(purpose)] += count }
   }
 
   mutating func add(_ energy: Double, _ cause: EnergyCause) { joules[cause.index] += energy }

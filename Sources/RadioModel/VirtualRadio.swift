@@ -44,8 +44,18 @@ public struct VirtualRadio<Random: RandomSource & Sendable>: Sendable {
 
   /// A radio that has been idle since `start`.
   public init(_ model: RadioModel, _ habits: RadioHabits, random: Random, at start: Instant) {
-    meter = RadioMeter(model, habits, at: Double(start.milliseconds))
-    path = RadioPath(model, habits, random: random)
+    self.init(RadioKind(model, habits), random: random, at: start)
+  }
+
+  /// The same as one of many; without `countsTraffic` its account has the energy alone.
+  public init(
+    _ kind: RadioKind,
+    countsTraffic: Bool = true,
+    random: Random,
+    at start: Instant
+  ) {
+    meter = RadioMeter(kind, countsTraffic: countsTraffic, at: Double(start.milliseconds))
+    path = RadioPath(kind, random: random)
   }
 
   /// Sends a datagram of the device.
@@ -73,6 +83,8 @@ public struct VirtualRadio<Random: RandomSource & Sendable>: Sendable {
   public mutating func receive(by now: Instant) -> Arrival? {
     while let index = next(by: now) {
       let datagram = underway.remove(at: index)
+      // Most radios have nothing on its way most of the time: no memory for it then.
+      if underway.isEmpty { underway = [] }
       guard let purpose = datagram.purpose else { return datagram.arrival }
       let (bytes, time) = (datagram.arrival.bytes, Double(datagram.arrival.time.milliseconds))
       guard let received = meter.receive(bytes.count, for: purpose, at: time) else {

@@ -4,7 +4,6 @@ internal import ConstrainedCore
 internal import Fleet
 internal import PayloadValues
 internal import PlatformConsole
-internal import PlatformCore
 internal import PlatformFaults
 internal import Synchronization
 internal import SystemClocks
@@ -57,9 +56,9 @@ struct FleetCommand: AsyncParsableCommand {
 
       A scenario is a file in TOML: name; [[fault]] with at = "10m" and fault = "drop=10%,for=5m"; [[expect]] with \
       measure = "lost" and at-most = 0 or at-least. What it expects is checked for a whole fleet: of several parts by \
-      merge. docs/fleet.md has the measures.
+      merge, which exits with 1 as long as a part is missing. docs/fleet.md has the measures.
 
-      Exit status: 0 done, 1 what the scenario expects does not hold, 2 usage, 4 nothing was delivered to --target, 5 \
+      Exit status: 0 done, 1 what the scenario expects does not hold or cannot be checked by merge, 2 usage, 4 nothing was delivered to --target, 5 \
       standard output cannot be written, 130 ended by Ctrl-C, after the summary.
       """
   )
@@ -142,6 +141,13 @@ struct FleetCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("What all random numbers begin with.", valueName: "number"))
   var seed: UInt64 = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "How devices speak to the platform: coap. mqtt and https have no simulated time, see docs/fleet.md."
+    )
+  )
+  var transport = TransportArgument.coap
+
   @OptionGroup var faults: FaultOption
 
   @Option(
@@ -173,12 +179,22 @@ struct FleetCommand: AsyncParsableCommand {
 
   @OptionGroup var output: OutputOption
 
-  private var isMerge: Bool { words.first == "merge" }
+  var isMerge: Bool { words.first == "merge" }
 
   func validate() throws {
     guard words.isEmpty || isMerge || words == ["devices"] else {
       throw ValidationError(
         "\(words[0]) is no action: there are merge and devices, or none to run a fleet"
+      )
+    }
+    guard transport == .coap else {
+      let other =
+        transport == .mqtt
+        ? "Paho, the library for MQTT," : "libcurl, the library for HTTPS,"
+      throw ValidationError(
+        "--transport \(transport.rawValue): a fleet's devices are the session over CoAP on the run's own clock; "
+          + "\(other) has threads and a clock of its own. Start nbiot publish --transport \(transport.rawValue) "
+          + "against nbiot simulate once for each device"
       )
     }
     try checkTarget()
@@ -238,6 +254,11 @@ struct FleetCommand: AsyncParsableCommand {
     guard !isMerge else { return try merge() }
     let plan = try makePlan()
     if words == ["devices"] { return printDevices(plan) }
+    for fault in plan.idleFaults {
+      Console.complain(
+        "nbiot: no device of the fleet has such a name or topic: \(fault) happens to nobody"
+      )
+    }
     // Before the devices are made, which takes some seconds: the summary is promised from the start.
     let isInterrupted = Flag()
     let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
@@ -297,20 +318,7 @@ struct FleetCommand: AsyncParsableCommand {
     try check(summary)
   }
 
-  /// Says which of the scenario's expectations do not hold; they are those of a whole fleet.
-  private func check(_ summary: FleetSummary) throws {
-    guard !summary.expectations.isEmpty else { return }
-    guard summary.isWhole else {
-      return Console.complain(
-        "nbiot: a part of a fleet: what the scenario expects is checked by nbiot fleet merge"
-      )
-    }
-    let complaints = summary.expectations.compactMap { $0.complaint(about: summary) }
-    for complaint in complaints { Console.complain("nbiot: \(complaint)") }
-    guard complaints.isEmpty else { throw ExitStatus.undelivered.error }
-  }
-
-  private func show(_ summary: FleetSummary) {
+  func show(_ summary: FleetSummary) {
     if output.form == .json {
       Console.print(json: summary.value.encoded(.json).span)
     } else {
@@ -324,202 +332,6 @@ struct FleetCommand: AsyncParsableCommand {
       let secret = String(decoding: identity.secret, as: UTF8.self)
       Console.print("\(identity.productKey),\(identity.deviceName),\(secret)")
     }
-  }
-
-  private func merge() throws {
-    var whole: FleetSummary?
-    for file in words.dropFirst() {
-      guard let value = PayloadValue(InputText.trimmed(try PrivateFile.read(file)), .json),
-        let part = FleetSummary(value)
-      else { throw Complaint("\(file) is no result of nbiot fleet --output json") }
-      guard let sum = whole else {
-        whole = part
-        continue
-      }
-      guard sum.isComplemented(by: part) else {
-        throw Complaint(
-          "\(file) is of another fleet: its seed, interval, scenario or number of parts differs"
-        )
-      }
-      if let number = part.parts.intersection(sum.parts).min() {
-        throw Complaint("\(file): part \(number)/\(sum.partCount) is there already")
-      }
-      whole?.merge(part)
-    }
-    guard let whole else { return }
-    show(whole)
-    if let first = (1...whole.partCount).first(where: { !whole.parts.contains($0) }) {
-      let count = whole.partCount - whole.parts.count
-      Console.complain(
-        "nbiot: not the whole fleet: \(count) of \(whole.partCount) parts "
-          + "\(count == 1 ? "is" : "are") missing, the first is \(first)/\(whole.partCount)"
-      )
-    }
-    try check(whole)
-  }
-
-  // MARK: Options
-
-  private func makePlan() throws -> FleetPlan {
-    var plan = FleetPlan()
-    plan.identities = try list.devices().map {
-      FleetIdentity(productKey: $0.productKey, deviceName: $0.deviceName, secret: $0.secret)
-    }
-    plan.devices = plan.identities.isEmpty ? devices : plan.identities.count
-    plan.endpoint = target.map { FleetEndpoint(host: $0.host, port: $0.port ?? 0) }
-    plan.seed = seed
-    plan.isVirtual = virtual != nil
-    let times = try times()
-    (plan.interval, plan.ramp, plan.duration, plan.settling) =
-      (times.interval, times.ramp, times.duration, times.settling)
-    let mixes = try mixes()
-    (plan.radio, plan.security) = (mixes.radio, mixes.security)
-    plan.template = try template()
-    plan.shard = try part()
-    if let scenario {
-      plan.scenario = try Self.scenario(scenario)
-      if let step = plan.scenario.steps.last, step.time >= plan.duration {
-        throw Complaint(
-          "\(scenario): a fault begins \(step.time.count / 1_000) s after the start, when no report is made any more: "
-            + "give --virtual or --for more time",
-          .usage
-        )
-      }
-    }
-    let rules = try faults.rules()
-    if !rules.isEmpty {
-      plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
-    }
-    return plan
-  }
-
-  private func times() throws -> (
-    interval: Milliseconds, ramp: Milliseconds, duration: Milliseconds, settling: Milliseconds
-  ) {
-    func time(
-      _ option: String,
-      _ text: String,
-      _ range: ClosedRange<Int64>,
-      _ limits: String
-    ) throws -> Milliseconds {
-      guard let count = FaultRule.milliseconds(text), range.contains(count) else {
-        throw ValidationError("\(option) \(text): it is a time with its unit, \(limits)")
-      }
-      return Milliseconds(count)
-    }
-    let month: Int64 = 2_592_000_000
-    let period = try time("--interval", interval, 1_000...month, "1s to 30d")
-    let start = try ramp.map { try time("--ramp", $0, 0...month, "0s to 30d") } ?? period
-    let year: Int64 = 31_536_000_000
-    let duration =
-      try virtual.map { try time("--virtual", $0, 1_000...year, "1s to 365d") }
-      ?? length.map { try time("--for", $0, 1_000...year, "1s to 365d") } ?? Milliseconds(year)
-    let settling =
-      try settle.map { try time("--settle", $0, 0...month, "0s to 30d") }
-      ?? Milliseconds(virtual == nil ? 300_000 : 21_600_000)
-    return (period, start, duration, settling)
-  }
-
-  private func mixes() throws -> (radio: FleetMix<Int>, security: FleetMix<FleetSecurity>) {
-    let classes = Dictionary(
-      uniqueKeysWithValues: CoverageArgument.allCases.map { ($0.rawValue, $0.coverage) }
-    )
-    let kinds = Dictionary(
-      uniqueKeysWithValues: FleetSecurity.allCases.map { ($0.rawValue, $0) }
-    )
-    return (
-      try Self.mix("--radio", radio == "mix" ? "ecl0=70%,ecl1=20%,ecl2=10%" : radio, classes),
-      try Self.mix(
-        "--security",
-        security == "mix" ? "symmetric=70%,psk=20%,dtls=10%" : security,
-        kinds
-      )
-    )
-  }
-
-  private static func mix<Kind: Hashable & Sendable>(
-    _ option: String,
-    _ text: String,
-    _ kinds: [String: Kind]
-  ) throws -> FleetMix<Kind> {
-    var parts: [(Kind, Double)] = []
-    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let pair = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let kind = kinds[String(pair[0])] else {
-        let names = kinds.keys.sorted().joined(separator: ", ")
-        throw ValidationError("\(option) \(word): there are \(names) and mix")
-      }
-      guard let share = pair.count == 1 ? 1 : FaultRule.share(pair[1]) else {
-        throw ValidationError(
-          "\(option) \(word): a share is above 0% and up to 100%, such as 5% or 0.05"
-        )
-      }
-      guard !parts.contains(where: { $0.0 == kind }) else {
-        throw ValidationError("\(option) \(word): \(pair[0]) is given twice")
-      }
-      parts.append((kind, share))
-    }
-    let sum = (parts.reduce(0) { $0 + $1.1 } * 1e6).rounded() / 1e4
-    guard (99.9...100.1).contains(sum) else {
-      throw ValidationError("\(option) \(text): the shares make \(sum)%, not 100%")
-    }
-    return FleetMix(parts)
-  }
-
-  private func template() throws -> ReportTemplate {
-    guard let payloadTemplate else { return .standard }
-    var text = payloadTemplate
-    if text.hasPrefix("@") {
-      let bytes = try PrivateFile.read(String(text.dropFirst()))
-      text = String(decoding: InputText.trimmed(bytes), as: UTF8.self)
-    }
-    do throws(ReportTemplate.Failure) {
-      return try ReportTemplate(text)
-    } catch {
-      switch error {
-      case .noNumber:
-        throw ValidationError(
-          "--payload-template has no {n}, the number by which reports are told apart"
-        )
-      case .nothingBeforeNumber:
-        throw ValidationError(
-          "--payload-template has nothing right before {n} by which it can be found"
-        )
-      case .tooLong(let count):
-        throw ValidationError(
-          "--payload-template makes reports of up to \(count) bytes: the platform takes 1,024"
-        )
-      }
-    }
-  }
-
-  private func part() throws -> FleetPlan.Shard {
-    guard let shard else { return FleetPlan.Shard(1, of: 1) }
-    let devices = list.file == nil ? self.devices : 200_000
-    let parts = shard.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let number = parts[0], let count = parts[1],
-      (1...devices).contains(count), (1...count).contains(number)
-    else {
-      throw ValidationError(
-        "--shard \(shard): it is K/N, such as 2/8, with K at most N and N at most --devices"
-      )
-    }
-    return FleetPlan.Shard(number, of: count)
-  }
-
-  private static func scenario(_ name: String) throws -> FleetScenario {
-    let isKnown = name == "region-outage"
-    let bytes = isKnown ? Array(FleetScenario.regionOutage.utf8) : try PrivateFile.read(name)
-    let scenario: FleetScenario
-    do throws(FleetScenarioError) {
-      scenario = try FleetScenario(toml: bytes)
-    } catch {
-      throw Complaint("\(name), line \(error.line): \(error.description)")
-    }
-    guard !scenario.steps.isEmpty || !scenario.expectations.isEmpty else {
-      throw Complaint("\(name) has neither [[fault]] nor [[expect]]")
-    }
-    return scenario
   }
 }
 

@@ -36,7 +36,8 @@ final class FleetPages: ConsolePlatform {
         let identity = plan.identity(of: number)
         return (identity.productKey, identity.deviceName)
       },
-      interval: plan.interval.count
+      interval: plan.interval.count,
+      length: plan.duration.count
     )
   }
 
@@ -118,7 +119,7 @@ final class FleetPages: ConsolePlatform {
   ) -> PayloadValue {
     var members: [PayloadValue.Member] = [
       .init("id", .integer(Int64(fault.entry.id))),
-      .init("fault", .text(fault.entry.rule.description)),
+      .init("fault", .text(fault.entry.description)),
       .init("count", .integer(Int64(fault.count))),
     ]
     if let end = fault.entry.end {

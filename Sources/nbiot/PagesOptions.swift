@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
+internal import Glibc
 internal import PlatformConsole
 internal import PlatformCore
 internal import PlatformSimulator
@@ -69,6 +70,13 @@ struct PagesOptions: ParsableArguments {
     return server
   }
 
+  /// Whether it is an address of IPv4 or IPv6 in digits: a name could lead to an address that others reach.
+  private static func isAddress(_ text: String) -> Bool {
+    var room = in6_addr()
+    // SAFETY: the text ends with a zero byte, and an IPv6 address is the longer of the two.
+    return unsafe inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1
+  }
+
   private func settings() throws -> ConsoleSettings? {
     guard let console else { return nil }
     var settings = ConsoleSettings()
@@ -79,7 +87,7 @@ struct PagesOptions: ParsableArguments {
       if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
       settings.host = host == "localhost" ? "127.0.0.1" : String(host)
     }
-    guard let port = UInt16(digits), !settings.host.isEmpty else {
+    guard let port = UInt16(digits), Self.isAddress(settings.host) else {
       throw ValidationError(
         "--console \(console): it is a port, or an address in digits and a port such as 127.0.0.1:8080"
       )

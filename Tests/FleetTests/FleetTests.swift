@@ -32,7 +32,43 @@ struct FleetTests {
     #expect(try #require(summary.delivery(0.5)) > 500)
     #expect(summary.radio == [0: 14, 1: 4, 2: 2])
     #expect(summary.energy > 10)
-    print(summary.lines.joined(separator: "\n"))
+  }
+
+  @Test(arguments: [1, 3])
+  func `a device takes less than 8 KB, also when it has reported`(ramp: Int64) throws {
+    var plan = Self.plan(400)
+    plan.ramp = Milliseconds(ramp * 20_000)
+    let summary = try Self.run(plan)
+    #expect(summary.delivered == 2_000)
+    let held = summary.cost.devices / 400
+    print("\(held) bytes a device")
+    #expect((6_000..<8_000).contains(held))
+  }
+
+  @Test func `devices that share a place for their ciphers deliver`() throws {
+    var plan = Self.plan(2 * FleetCiphers.limit + 3)
+    plan.ramp = Milliseconds(1_000)
+    plan.duration = Milliseconds(130_000)
+    let summary = try Self.run(plan)
+    #expect(summary.reports == 3 * plan.devices && summary.taken == summary.reports)
+    #expect(summary.lost == 0 && summary.refused == 0)
+  }
+
+  @Test func `the herd is measured by the second where there are enough devices`() {
+    var summary = FleetSummary()
+    (summary.devices, summary.interval) = (10_000, Milliseconds(60_000))
+    (summary.authenticationPeak, summary.authenticationMinute) = (300, 10_000)
+    #expect(summary.measuresSeconds && abs(summary.value(of: .authenticationPeak) - 1.8) < 1e-9)
+    let limit = FleetScenario.Expectation(measure: .authenticationPeak, least: nil, most: 1.5)
+    #expect(
+      limit.complaint(about: summary)
+        == "authentication-peak by the second is 1.80, at most 1.50 was expected"
+    )
+    // Two parts whose peaks were added.
+    (summary.parts, summary.partCount) = ([1, 2], 2)
+    #expect(!summary.measuresSeconds && abs(summary.value(of: .authenticationPeak) - 1) < 1e-9)
+    (summary.devices, summary.parts) = (1_000, [1])
+    #expect(!summary.measuresSeconds && abs(summary.value(of: .authenticationPeak) - 10) < 1e-9)
   }
 
   @Test func `the same seed gives the same summary, another seed another one`() throws {
@@ -96,8 +132,8 @@ struct FleetTests {
     // As they come from files.
     sum = try #require(FleetSummary(sum.value))
     let rest = try #require(FleetSummary(other.value))
-    #expect(sum.isComplemented(by: rest) && sum.parts.isDisjoint(with: rest.parts))
-    #expect(!sum.isWhole && !sum.isComplemented(by: whole))
+    #expect(sum.differences(from: rest).isEmpty && sum.parts.isDisjoint(with: rest.parts))
+    #expect(!sum.isWhole && sum.differences(from: whole) == ["shard"])
     sum.merge(rest)
     #expect(sum.isWhole && sum.parts == [1, 2])
     #expect(sum.devices == 20 && sum.delivered == whole.delivered && sum.taken == whole.taken)
@@ -114,7 +150,6 @@ struct FleetTests {
     plan.scenario = try FleetScenario(toml: Array(FleetScenario.regionOutage.utf8))
     #expect(plan.scenario.steps.count == 2 && plan.scenario.expectations.count == 3)
     let summary = try Self.run(plan)
-    print(summary.lines.joined(separator: "\n"))
     #expect(summary.reports == 20 * 96 && summary.taken == 20 * 96)
     #expect(summary.lost == 0 && summary.waiting == 0)
     #expect(summary.authentications >= 40)
@@ -243,6 +278,7 @@ struct FleetPartTests {
     summary.scenario = "a"
     summary.expectations = [.init(measure: .lost, least: nil, most: 0.5)]
     (summary.partCount, summary.parts) = (3, [2])
+    summary.settings = [.init(name: "radio", value: "ecl0=1.0")]
     return summary
   }
 

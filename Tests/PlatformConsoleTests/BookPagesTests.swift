@@ -59,6 +59,43 @@ struct BookPagesTests {
     #expect(pages.missing(device, at: 1_000 + 100_500) == 9)
   }
 
+  @Test func `Misses no more reports than are due before the end`() throws {
+    var pages = Self.pages(interval: 10_000)
+    pages.end = 1_000 + 50_000
+    pages.note(Self.report("pk/device1"), at: 46_000)
+    pages.note(Self.report("pk/device2"), at: 18_000)
+    let (first, second) = (
+      pages.devices[try #require(pages.index(of: "pk/device1"))],
+      pages.devices[try #require(pages.index(of: "pk/device2"))]
+    )
+    #expect(pages.missing(second, at: 44_000) == 2)
+    for now in [52_000, 90_000, 900_000] as [Int64] {
+      #expect(pages.missing(first, at: now) == 0)
+      #expect(pages.missing(second, at: max(now, 54_000)) == 3)
+    }
+    #expect(
+      Diagnosis(first, pages, [:], 90_000).lines == [
+        "It has reported every 10 s, and none is missing.",
+        "No more reports are due: the time is over.",
+      ]
+    )
+  }
+
+  @Test func `Counts what came, and shows names without characters that control the text`() {
+    var pages = Self.pages()
+    var refusal = BookEvent()
+    refusal.meaning = .refusal
+    pages.note(refusal, at: 5_000)
+    refusal.isRoundTrip = false
+    pages.note(refusal, at: 5_000)
+    #expect(pages.devices[0].received == 2 && pages.devices[0].roundTrips == 1)
+    let text = "{\"\u{202E}evil\\u0000\\u001b[31m\u{E9}\":1}"
+    #expect(
+      BookEvent.readings(Array(text.utf8), .json).map(\.name)
+        == [#"\u{202e}evil\u{0}\u{1b}[31mé"#]
+    )
+  }
+
   @Test
   func `Keeps a device's last messages and values, and drops the oldest of all beyond its bytes`()
     throws
@@ -156,7 +193,7 @@ struct BookPagesTests {
     let drop: PayloadValue = ["faults": [["fault": "drop,device=device1", "count": 7]]]
     #expect(
       why(drop, 61_000).last
-        == "A fault may touch it: drop,device=device1, which has happened 7 times to devices."
+        == "A fault may touch it: drop,device=device1, which has happened 7 times in all."
     )
     var refusal = BookEvent()
     refusal.meaning = .refusal

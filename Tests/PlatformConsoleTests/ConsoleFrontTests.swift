@@ -23,7 +23,8 @@ struct ConsoleFrontTests {
       platform: Echo(pushObstacle: obstacle),
       settings: settings,
       port: 8_080,
-      run: "1"
+      run: "1",
+      session: String(repeating: "5", count: 32)
     )
   }
 
@@ -110,12 +111,22 @@ struct ConsoleFrontTests {
     let cookie = try #require(login.fields.first { $0.name == "Set-Cookie" }?.value)
     #expect(cookie.hasSuffix("HttpOnly; SameSite=Strict; Path=/"))
     let pair = String(cookie.prefix { $0 != ";" })
+    // Cookies go to every server of the host.
+    #expect(!cookie.contains(token))
+    for wrong in ["nbiot-console-8080=\(token)", "nbiot-console-8081=\(front.session)"] {
+      let request = Self.request("GET", "/events", [("Cookie", wrong)])
+      #expect(Self.status(front.react(to: request)) == 401)
+    }
     #expect(
       Self.status(front.react(to: Self.request("GET", "/events", [("Cookie", "a=b; \(pair)")])))
         == 200
     )
     let header = ("Authorization", "Bearer \(token)")
     #expect(Self.status(front.react(to: Self.request("GET", "/api/faults", [header]))) == 200)
+    for (text, code) in [("bearer \(token)", 200), ("Basic \(token)", 401), (token, 401)] {
+      let request = Self.request("GET", "/api/faults", [("Authorization", text)])
+      #expect(Self.status(front.react(to: request)) == code)
+    }
   }
 
   @Test func `Sends on to the platform what the pages have, and no other order`() {
@@ -139,7 +150,9 @@ struct ConsoleFrontTests {
     }
     #expect(ask("/api/faults", #"{"fault":"drop"}"#)?["do"]?.string == "fault-add")
     #expect(ask("/api/faults/remove", #"{"id":"all"}"#)?["id"]?.string == "all")
-    for body in ["", "[]", "{", "null"] { #expect(ask("/api/faults", body) == nil) }
+    for body in ["", "[]", "{", "null", #"{"fault":""}"#] {
+      #expect(ask("/api/faults", body) == nil)
+    }
     let blocked = Self.front(obstacle: "no").react(
       to: Self.request("POST", "/api/push", [json], #"{"kind":"service"}"#)
     )

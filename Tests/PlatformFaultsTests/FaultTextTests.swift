@@ -6,10 +6,10 @@ import Testing
 struct FaultTextTests {
   @Test(arguments: [
     "drop=5%", "drop=7%", "drop=0.5%", "duplicate=100%", "corrupt=2.5%", "reorder=10%,way=up",
-    "delay=2000ms",
-    "delay=1000ms..3000ms,share=50%", "nat=60000ms", "nat", "forget", "restart=7200000ms",
-    "clock=86400000ms", "answer=5.00,on=report,max-age=60,topic=/sys/*,after=3,times=2",
-    "answer=30001,on=auth,device=a1B2/meter*", "drop=100%,device=*/device1,for=600000ms",
+    "delay=2s",
+    "delay=1s..3s,share=50%", "nat=1m", "nat", "forget", "restart=2h",
+    "clock=1d", "answer=5.00,on=report,max-age=60,topic=/sys/*,after=3,times=2",
+    "answer=30001,on=auth,device=a1B2/meter*", "drop=100%,device=*/device1,for=10m",
   ])
   func `a fault is written as it is read`(text: String) throws {
     let rules = try FaultRule.rules(text)
@@ -20,8 +20,8 @@ struct FaultTextTests {
     let rules = try FaultRule.rules("drop=5%,delay=1s..3s,device=meter*,for=10m,way=down")
     #expect(
       rules.map(\.description) == [
-        "drop=5%,way=down,device=*/meter*,for=600000ms",
-        "delay=1000ms..3000ms,way=down,device=*/meter*,for=600000ms",
+        "drop=5%,way=down,device=*/meter*,for=10m",
+        "delay=1s..3s,way=down,device=*/meter*,for=10m",
       ]
     )
   }
@@ -45,7 +45,8 @@ struct FaultTextTests {
     ("forget,nat,device=a", "to everybody"), ("delay=1s..2s..3s", "it is a time or two"),
     ("delay=..2s", "it is a time or two"), ("answer", "it is a code such as"),
     ("forget=1", "it has no value"),
-    ("restart=2d", "0s to 1d"), ("nat=10ms", "1s to 1d"), ("device=a", "names no fault"),
+    ("restart=2d", "1s to 1d"), ("restart=0s", "1s to 1d"), ("nat=10ms", "1s to 1d"),
+    ("device=a", "names no fault"),
     ("drop=5%,share=1%", "a share of its own"), ("drop,way=", "it needs a value"),
   ])
   func `a bad text is refused with the word, the reason and the range`(

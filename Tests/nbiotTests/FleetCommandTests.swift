@@ -28,6 +28,10 @@ struct FleetCommandTests {
     ), (["merge"], "merge needs the files"),
     (["--virtual", "1h", "--console", "0"], "give --for in place of --virtual"),
     (["--console", "127.0.0.1"], "--console 127.0.0.1: it is a port"),
+    (["--console", "localhost.example:0"], "--console localhost.example:0: it is a port"),
+    (["--console", "256.1.1.1:0"], "--console 256.1.1.1:0: it is a port"),
+    (["--transport", "mqtt"], "Paho, the library for MQTT, has threads and a clock of its own"),
+    (["--transport", "https"], "nbiot publish --transport https"),
     (
       ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--console", "0"],
       "has `nbiot simulate --console`"
@@ -56,7 +60,26 @@ struct FleetCommandTests {
     #expect(merged.status == 0 && merged.errors.isEmpty, "\(merged.errors)")
     #expect(merged.output.contains("reports: 30 made, 30 delivered"))
     let half = try await nbiot(["fleet", "merge", files[1]])
+    #expect(half.status == 0)
     #expect(half.errors.contains("1 of 2 parts is missing, the first is 1/2"), "\(half.errors)")
+    for options in [
+      ["--fault", "drop=50%"], ["--radio", "ecl2"], ["--security", "psk"], ["--ramp", "30s"],
+      ["--settle", "1h"], ["--payload-template", "x{n}"], ["--devices", "8"], ["--virtual", "4m"],
+    ] {
+      let name = options[0]
+      let position = fleet.firstIndex(of: name)
+      var changed = fleet
+      if let position { changed[position + 1] = options[1] } else { changed += options }
+      let run = try await nbiot(changed + ["--shard", "2/2", "--output", "json"])
+      let file = folder.path("other.json")
+      try Data(run.output.utf8).write(to: URL(filePath: file))
+      let refused = try await nbiot(["fleet", "merge", files[0], file])
+      #expect(refused.status == 2, "\(options)")
+      #expect(
+        refused.errors.contains("is of another fleet: it differs in \(name)\n"),
+        "\(refused.errors)"
+      )
+    }
     let twice = try await nbiot(["fleet", "merge", files[0], files[0]])
     #expect(twice.status == 2 && twice.errors.contains("part 1/2 is there already"))
     let other = try await nbiot(fleet + ["--seed", "2", "--output", "json"])
@@ -94,6 +117,8 @@ struct FleetCommandTests {
     let merged = try await nbiot(["fleet", "merge"] + parts)
     #expect(merged.status == 1, "\(merged.errors)")
     #expect(merged.errors.contains("delivered is 0, at least 1 was expected"))
+    let half = try await nbiot(["fleet", "merge", parts[0]])
+    #expect(half.status == 1 && half.errors.contains("cannot be checked without the missing parts"))
     let late = try await nbiot([
       "fleet", "--devices", "2", "--virtual", "1h", "--scenario", "region-outage",
     ])
@@ -105,6 +130,19 @@ struct FleetCommandTests {
     let bad = try await nbiot(fleet)
     #expect(bad.status == 2)
     #expect(bad.errors.contains("scenario.toml, line 3: dorp: no fault is called that"))
+  }
+
+  @Test func `a fault that can happen to nobody is remarked upon`() async throws {
+    let fleet = ["fleet", "--devices", "2", "--virtual", "1m"]
+    for fault in [
+      "drop,device=metre*", "answer=5.00,topic=/sys/*/get", "answer=4.03,on=auth,topic=/sys/*",
+    ] {
+      let run = try await nbiot(fleet + ["--fault", fault])
+      #expect(run.status == 0 && run.errors.contains("happens to nobody"), "\(fault)")
+    }
+    for fault in ["delay=1s,device=meter000001", "answer=5.00,times=1,topic=/sys/*/post"] {
+      #expect(try await nbiot(fleet + ["--fault", fault]).errors.isEmpty, "\(fault)")
+    }
   }
 
   @Test func `a template's file that is missing is a usage error`() async throws {

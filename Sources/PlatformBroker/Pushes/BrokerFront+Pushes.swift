@@ -124,12 +124,23 @@ extension BrokerFront {
       return
     }
     if request.waitsForPull, let value = message.value {
+      guard message.payload.count <= Self.longestForPull else {
+        result.outcome = .refused
+        result.reason =
+          "the device is not connected, and what waits for its /pull has at most \(Self.longestForPull) bytes: "
+          + "this has \(message.payload.count)"
+        return
+      }
+      let before = core.things.downlink(of: device).count
       let kept = core.things.enqueue(
         DownlinkMessage(topic: message.topic, payload: value),
         of: device
       )
       result.outcome = kept ? .kept : .offline
       result.reason = "the device is not connected: the message waits for its /pull"
+      if kept, core.things.downlink(of: device).count == before {
+        result.reason += "; \(before) wait at most, and the oldest was dropped"
+      }
       return
     }
     if settings.assumptions.deliversOnce, let line = lines[device.path] {
@@ -160,6 +171,11 @@ extension BrokerFront {
       ? "the device is not connected over MQTT, and has no session that keeps it: have it connect first"
       : "the sub-device is not online over a gateway: have it log in first"
   }
+
+  /// The platform takes and sends at most so many bytes in a message over CoAP.
+  ///
+  /// Unverified: that it refuses to keep a longer one.
+  private static let longestForPull = 1_024
 
   private func keepDesired(
     _ request: PushRequest,

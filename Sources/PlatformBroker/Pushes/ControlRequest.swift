@@ -70,9 +70,8 @@ enum ControlRequest {
   }
 
   fileprivate static func text(_ name: String, of value: PayloadValue) throws(Failure) -> String {
-    guard let text = value[name]?.string, !text.isEmpty else {
-      throw Failure(reason: "\(name) is no text")
-    }
+    guard let text = value[name]?.string else { throw Failure(reason: "\(name) is no text") }
+    guard !text.isEmpty else { throw Failure(reason: "\(name) is empty") }
     return text
   }
 }
@@ -169,7 +168,7 @@ extension FaultTable.Entry {
   /// As the control socket tells it.
   func value(at now: Instant) -> PayloadValue {
     var members: [PayloadValue.Member] = [
-      .init("id", .integer(Int64(id))), .init("fault", .text(rule.description)),
+      .init("id", .integer(Int64(id))), .init("fault", .text(description)),
       .init("count", .integer(Int64(count))),
     ]
     if let end { members.append(.init("milliseconds", .integer(max(0, (end - now).count)))) }

@@ -147,8 +147,21 @@ extension BookEvent {
       guard isEnvelope || !envelope.contains(member.name), member.name.utf8.count <= 64 else {
         return nil
       }
-      return number(member.value["value"] ?? member.value).map { (member.name, $0) }
+      return number(member.value["value"] ?? member.value).map { (shown(member.name), $0) }
     }
+  }
+
+  /// A name without characters that control a terminal or turn the text after them round.
+  private static func shown(_ name: String) -> String {
+    var text = ""
+    for scalar in name.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+        text += "\\u{\(String(scalar.value, radix: 16))}"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
   }
 
   private static func number(_ value: PayloadValue) -> Double? {

@@ -34,6 +34,8 @@ struct BookPages {
     var roundTrips = 0
     var authentications = 0
     var refusals = 0
+    /// Messages that came from it.
+    var received = 0
     var bytesUp = 0
     var bytesDown = 0
     /// When it was refused last; 0 for never.
@@ -55,6 +57,8 @@ struct BookPages {
   let limits: BookLimits
   /// When the book was begun, in milliseconds since 1970.
   let start: Int64
+  /// From when on no more reports are made, in milliseconds since 1970; `nil` for never.
+  var end: Int64?
   /// The time between reports, where that is known for all.
   let fixedInterval: Int64?
   /// The devices; the first entry is for what belongs to none.
@@ -93,7 +97,9 @@ struct BookPages {
     let interval = interval(of: device)
     let from = device.lastReport > 0 ? device.lastReport : fixedInterval == nil ? 0 : start
     guard interval > 0, from > 0 else { return 0 }
-    return max(0, (now - from - interval / 2) / interval)
+    let due = max(0, (now - from - interval / 2) / interval)
+    // Of those that are due before the end; the one after the last would be due at the end or later.
+    return end.map { min(due, max(0, ($0 - from - 1) / interval)) } ?? due
   }
 
   /// The device with that path.
@@ -144,7 +150,10 @@ struct BookPages {
     at now: Int64
   ) {
     let message = event.message
-    device.lastSeen = event.meaning == .down ? device.lastSeen : now
+    if event.meaning != .down {
+      device.lastSeen = now
+      device.received += 1
+    }
     device.bytesUp += message.bytesUp
     device.bytesDown += message.bytesDown
     if event.isRoundTrip { device.roundTrips += 1 }

@@ -16,25 +16,31 @@ public final class ConsoleBook: Sendable {
   /// A book about these devices, in the order of their names, and about those that come meanwhile.
   ///
   /// `interval` is the time from one report to the next in milliseconds, where that is known; otherwise the book
-  /// learns it from each device's reports.
+  /// learns it from each device's reports. `length` is the time after which no more reports are made.
   public convenience init(
     _ devices: [(productKey: String, deviceName: String)],
     interval: Int64? = nil,
+    length: Int64? = nil,
     limits: BookLimits = BookLimits()
   ) {
-    self.init(devices, interval: interval, limits: limits) { WallClock.milliseconds() }
+    self.init(devices, interval: interval, length: length, limits: limits) {
+      WallClock.milliseconds()
+    }
   }
 
   /// The same with a clock of one's own, in milliseconds since 1970.
   package init(
     _ devices: [(productKey: String, deviceName: String)],
     interval: Int64? = nil,
+    length: Int64? = nil,
     limits: BookLimits = BookLimits(),
     clock: @escaping @Sendable () -> UInt64
   ) {
     let paths = devices.map { "\($0.productKey)/\($0.deviceName)" }
     let start = Int64(clamping: clock())
-    pages = Mutex(BookPages(paths, interval: interval, limits, start: start))
+    var book = BookPages(paths, interval: interval, limits, start: start)
+    book.end = length.map { start + $0 }
+    pages = Mutex(book)
     self.clock = clock
   }
 

@@ -52,14 +52,21 @@ struct Diagnosis {
     for fault in platform["faults"]?.elements ?? [] {
       let text = fault["fault"]?.string ?? ""
       let count = fault["count"]?.integer ?? 0
-      lines.append("A fault may touch it: \(text), which has happened \(count) times to devices.")
+      let often = "\(count) \(count == 1 ? "time" : "times")"
+      lines.append("A fault may touch it: \(text), which has happened \(often) in all.")
+    }
+    if let end = pages.end, now >= end {
+      lines.append("No more reports are due: the time is over.")
     }
     guard isWell else { return }
     let every = pages.interval(of: device)
+    let isOver = pages.end.map { now >= $0 } ?? false
     lines.insert(
-      every > 0
-        ? "It reports every \(Self.time(every)), and none is missing."
-        : "Its last report came \(Self.time(now - device.lastReport)) ago; how often it reports is not known yet.",
+      isOver
+        ? "It has reported every \(Self.time(every)), and none is missing."
+        : every > 0
+          ? "It reports every \(Self.time(every)), and none is missing."
+          : "Its last report came \(Self.time(now - device.lastReport)) ago; how often it reports is not known yet.",
       at: 0
     )
   }

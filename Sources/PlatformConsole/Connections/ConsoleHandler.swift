@@ -33,6 +33,14 @@ final class ConsoleHandler: ChannelInboundHandler {
     var stalled: Int64 = 0
   }
 
+  /// Whether no whole request has come since the connection was made, or since the last answer.
+  var isHalfOpen: Bool {
+    switch phase {
+    case .waiting, .receiving: true
+    case .answering, .streaming, .closing: false
+    }
+  }
+
   private let runtime: ConsoleRuntime
   private let limits: ConsoleLimits
   private var phase = Phase.waiting

@@ -7,7 +7,8 @@ internal import NIOPosix
 final class ConsoleRuntime {
   private(set) var front: ConsoleFront
   let loop: any EventLoop
-  private var channels: [ObjectIdentifier: any Channel] = [:]
+  /// The connections, the oldest first.
+  private var connections: [(channel: any Channel, handler: ConsoleHandler)] = []
   private var listener: (any Channel)?
   /// How many connections follow the devices.
   var streams = 0
@@ -35,12 +36,18 @@ final class ConsoleRuntime {
   }
 
   private func take(_ channel: any Channel) throws {
-    guard channels.count < front.settings.limits.connections else {
-      return channel.close(promise: nil)
+    if connections.count >= front.settings.limits.connections {
+      // Whoever opens connections and asks for nothing keeps nobody out.
+      guard let index = connections.firstIndex(where: { $0.handler.isHalfOpen }) else {
+        return channel.close(promise: nil)
+      }
+      connections.remove(at: index).channel.close(promise: nil)
     }
-    let key = ObjectIdentifier(channel)
-    channels[key] = channel
-    channel.closeFuture.assumeIsolated().whenComplete { _ in self.channels[key] = nil }
+    let handler = ConsoleHandler(self)
+    connections.append((channel, handler))
+    channel.closeFuture.assumeIsolated().whenComplete { _ in
+      self.connections.removeAll { $0.channel === channel }
+    }
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = front.settings.limits.head
     limits.maxHeaderListSize = front.settings.limits.head
@@ -51,12 +58,12 @@ final class ConsoleRuntime {
       withEncoderConfiguration: HTTPResponseEncoder.Configuration(),
       withDecoderLimitConfiguration: limits
     )
-    try pipeline.addHandler(ConsoleHandler(self))
+    try pipeline.addHandler(handler)
   }
 
   /// Closes the port and all connections.
   func close() -> EventLoopFuture<Void> {
-    let all = channels.values + (listener.map { [$0] } ?? [])
+    let all = connections.map(\.channel) + (listener.map { [$0] } ?? [])
     listener = nil
     return EventLoopFuture.andAllComplete(all.map { $0.close() }, on: loop)
   }

@@ -11,17 +11,18 @@ export class Device {
 
   take(row) {
     [this.index, this.path, this.state, this.seen, this.report, this.interval, this.reports, this.again, this.trips,
-      this.up, this.down, this.refusals, this.transport, this.label, this.values] = row;
+      this.up, this.down, this.refusals, this.transport, this.label, this.values, this.received] = row;
     this.key = this.path.toLowerCase();
   }
 
   get name() { return this.path.slice(this.path.indexOf("/") + 1); }
 
-  /** How many reports are missing; `start` is when the platform was started. */
-  missing(now, start, isFixed) {
+  /** How many reports are missing; the platform was started at `start`, and no more are made after `end`. */
+  missing(now, start, isFixed, end) {
     const from = this.report > 0 ? this.report : isFixed ? start : 0;
     if (this.interval <= 0 || from <= 0) return 0;
-    return Math.max(0, Math.floor((now - from - this.interval / 2) / this.interval));
+    const due = Math.max(0, Math.floor((now - from - this.interval / 2) / this.interval));
+    return end === null ? due : Math.min(due, Math.max(0, Math.floor((end - from - 1) / this.interval)));
   }
 }
 
@@ -30,12 +31,13 @@ export const world = {
   devices: new Map(),
   stranger: null,
   start: 0,
+  end: null,
   offset: 0,
   run: null,
   pushObstacle: null,
   isComplete: false,
   now() { return Date.now() + this.offset; },
-  missing(device) { return device.missing(this.now(), this.start, this.isFixed); },
+  missing(device) { return device.missing(this.now(), this.start, this.isFixed, this.end); },
 };
 
 const list = new List(world, (device) => { location.hash = `#/device/${address(device.path)}`; });
@@ -86,7 +88,7 @@ function take(event) {
       world.stranger = row;
       const link = document.getElementById("to-strangers");
       link.hidden = row[3] === 0;
-      link.textContent = `Not recognised (${Math.max(row[8], row[11])})`;
+      link.textContent = `Not recognised (${row[15]})`;
       if (devicePage.path === "") devicePage.changed();
       continue;
     }
@@ -111,12 +113,14 @@ function follow() {
 }
 
 function connect() {
-  events = new EventSource("/events");
-  events.addEventListener("hello", (event) => {
+  const source = new EventSource("/events");
+  events = source;
+  source.addEventListener("hello", (event) => {
     const data = JSON.parse(event.data);
     world.devices.clear();
     world.offset = data.now - Date.now();
     world.start = data.start;
+    world.end = data.end;
     world.isFixed = data.isFixed;
     world.pushObstacle = data.pushObstacle;
     if (world.run !== null && world.run !== data.run) devicePage.changed();
@@ -126,12 +130,18 @@ function connect() {
     connection.className = "live";
     list.changed();
   });
-  events.addEventListener("rows", take);
-  events.addEventListener("now", (event) => { world.offset = JSON.parse(event.data).now - Date.now(); });
-  events.onerror = () => {
-    connection.textContent = events?.readyState === EventSource.CLOSED
-      ? "refused: reload the page" : "the program does not answer; trying again…";
+  source.addEventListener("rows", take);
+  source.addEventListener("now", (event) => { world.offset = JSON.parse(event.data).now - Date.now(); });
+  source.onerror = () => {
+    if (events !== source) return;
+    // A browser tries again after a lost connection, but not after a refusal, as where too many pages are open.
+    const isRefused = source.readyState === EventSource.CLOSED;
+    connection.textContent = isRefused
+      ? "refused, as if too many pages were open; trying again…" : "the program does not answer; trying again…";
     connection.className = "lost";
+    if (!isRefused) return;
+    events = null;
+    setTimeout(follow, 5000);
   };
 }
 

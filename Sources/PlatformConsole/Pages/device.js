@@ -103,7 +103,8 @@ export class DevicePage {
       return element("figure", {},
         element("figcaption", {}, `${series.name} ${number(series.values.at(-1))}`), line.svg,
         element("p", { class: "quiet" },
-          `${series.values.length} readings, ${number(low)} to ${number(high)}`));
+          series.values.length === 1 ? "1 reading"
+            : `${series.values.length} readings, ${number(low)} to ${number(high)}`));
     }));
   }
 

@@ -102,7 +102,7 @@ export class FaultsPage {
     }
     faults.forEach((fault, place) => {
       const left = fault.milliseconds === undefined ? "" : `, ${duration(fault.milliseconds)} left`;
-      this.list.children[place].children[1].textContent = `happened ${fault.count} times${left}`;
+      this.list.children[place].children[1].textContent = `happened ${fault.count} ${fault.count === 1 ? "time" : "times"}${left}`;
     });
   }
 

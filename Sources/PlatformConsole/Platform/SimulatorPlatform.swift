@@ -47,7 +47,7 @@ public struct SimulatorPlatform: ConsolePlatform {
     let faults = core.faults.entries.filter { $0.rule.mayTouch("\(product)/\(name)") }.map {
       entry in
       PayloadValue.object([
-        .init("fault", .text(entry.rule.description)), .init("count", .integer(Int64(entry.count))),
+        .init("fault", .text(entry.description)), .init("count", .integer(Int64(entry.count))),
       ])
     }
     guard let state = core.things.state(productKey: product, deviceName: name) else {

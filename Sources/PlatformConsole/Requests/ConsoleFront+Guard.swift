@@ -45,7 +45,7 @@ extension ConsoleFront {
     var answer = ConsoleAnswer(303, "see /")
     answer.fields = [
       ("Location", "/"),
-      ("Set-Cookie", "\(cookieName)=\(token); HttpOnly; SameSite=Strict; Path=/"),
+      ("Set-Cookie", "\(cookieName)=\(session); HttpOnly; SameSite=Strict; Path=/"),
     ]
     return answer
   }
@@ -73,14 +73,17 @@ extension ConsoleFront {
   private func isPermitted(_ request: ConsoleRequest) -> Bool {
     guard let token = settings.token else { return true }
     if let text = request.value("authorization") {
-      return Self.isEqual(text, "Bearer \(token)")
+      // The scheme is case-insensitive (RFC 9110 Section 11.1).
+      let scheme = text.prefix { $0 != " " }
+      return scheme.lowercased() == "bearer"
+        && Self.isEqual(String(text.dropFirst(scheme.count).drop { $0 == " " }), token)
     }
     let cookies = (request.value("cookie") ?? "").split(separator: ";").map {
       $0.drop { $0 == " " }
     }
     let name = "\(cookieName)="
     guard let cookie = cookies.first(where: { $0.hasPrefix(name) }) else { return false }
-    return Self.isEqual(String(cookie.dropFirst(name.count)), token)
+    return Self.isEqual(String(cookie.dropFirst(name.count)), session)
   }
 
   /// Compares in a time that depends on the given text's length alone.

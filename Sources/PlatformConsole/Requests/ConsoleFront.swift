@@ -11,6 +11,8 @@ struct ConsoleFront: Sendable {
   var port = 0
   /// By which pages know that the console is another one than before.
   let run: String
+  /// What a login's cookie says in place of the token: cookies go to all servers of a host, whatever their port.
+  let session: String
 
   /// What a request gets.
   func react(to request: ConsoleRequest) -> ConsoleReaction {
@@ -37,6 +39,7 @@ struct ConsoleFront: Sendable {
       "now": .integer(book.now), "followed": .integer(Int64(book.read(\.devices.count) - 1)),
       "strangers": .integer(Int64(book.read(\.strangers))),
       "isFixed": .boolean(book.read { $0.fixedInterval != nil }),
+      "end": book.read(\.end).map { .integer($0) } ?? .null,
       "pushObstacle": platform.pushObstacle.map { .text($0) } ?? .null,
     ]
   }
@@ -77,6 +80,7 @@ struct ConsoleFront: Sendable {
       .integer(Int64(device.bytesUp)), .integer(Int64(device.bytesDown)),
       .integer(Int64(device.refusals)), .text(device.transport), .text(series?.name ?? ""),
       .array((series?.values ?? []).suffix(24).map { .double($0) }),
+      .integer(Int64(device.received)),
     ])
   }
 
@@ -93,6 +97,7 @@ struct ConsoleFront: Sendable {
     guard let text = PayloadValue(request.body, .json)?["fault"]?.string else {
       return .answer(ConsoleAnswer(400, "the body has no fault"))
     }
+    guard !text.isEmpty else { return .answer(ConsoleAnswer(400, "the fault is empty")) }
     return ask(["do": "fault-add", "fault": .text(text)])
   }
 

@@ -187,6 +187,12 @@ struct BrokerPushTests {
     #expect(offline.status == 1 && offline.object?["outcome"] as? String == "offline")
     let kept = try await simulator.push("disable", ["--for-pull"], device: "device2")
     #expect(kept.status == 0 && kept.object?["outcome"] as? String == "kept")
+    let long = try await simulator.push(
+      "property-set",
+      ["--for-pull", "--params", #"{"note":"\#(String(repeating: "x", count: 2_000))"}"#],
+      device: "device2"
+    )
+    #expect(long.status == 3 && long.output.contains("at most 1024 bytes"), "\(long.output)")
     let desired = try await simulator.push(
       "desired",
       ["--params", #"{"power":"on"}"#],
