@@ -82,16 +82,14 @@ __attribute__((weak)) struct nbiot_paho_server nbiot_paho_servers[16] = {{{0}, 0
 __attribute__((weak)) unsigned nbiot_paho_oldest = 0;
 __attribute__((weak)) pthread_mutex_t nbiot_paho_servers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-// The server of that name, which takes the oldest one's place where there is none; its lock is held.
-static inline struct nbiot_paho_server *nbiot_paho_find_server(const char *name) {
+// The server of a name of at most 255 bytes, which takes the oldest one's place where there is none; its lock is held.
+static __attribute__((noinline)) struct nbiot_paho_server *nbiot_paho_find_server(const char *name, size_t count) {
   struct nbiot_paho_server *server;
-  unsigned index;
-  for (index = 0; index < 16; index++)
-    if (strncmp(nbiot_paho_servers[index].name, name, sizeof server->name - 1) == 0)
-      return &nbiot_paho_servers[index];
+  for (server = nbiot_paho_servers; server < nbiot_paho_servers + 16; server++)
+    if (strncmp(server->name, name, count) == 0 && server->name[count] == 0) return server;
   server = &nbiot_paho_servers[nbiot_paho_oldest++ % 16];
   memset(server, 0, sizeof *server);
-  strncpy(server->name, name, sizeof server->name - 1);
+  memcpy(server->name, name, count);
   return server;
 }
 
@@ -110,7 +108,7 @@ __attribute__((weak)) int getaddrinfo(
   list = *found;
   for (one = list; one; one = one->ai_next) count++;
   pthread_mutex_lock(&nbiot_paho_servers_lock);
-  server = nbiot_paho_find_server(name);
+  server = nbiot_paho_find_server(name, strnlen(name, sizeof server->name - 1));
   server->count = count;
   wanted = count ? server->turn % count : 0;
   pthread_mutex_unlock(&nbiot_paho_servers_lock);
@@ -128,14 +126,14 @@ __attribute__((weak)) int getaddrinfo(
 }
 
 // Moves on to the next address; says whether one is left untried, after so many tries.
-static inline int nbiot_paho_turn_over(const char *name, unsigned tries) {
+static inline int nbiot_paho_turn_over(const char *name, size_t count, unsigned tries) {
   struct nbiot_paho_server *server;
   int is_another;
   // Names the function above, so that the importer emits it: nothing else refers to it.
   int (*volatile lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = getaddrinfo;
   (void)lookup;
   pthread_mutex_lock(&nbiot_paho_servers_lock);
-  server = nbiot_paho_find_server(name);
+  server = nbiot_paho_find_server(name, count);
   server->turn++;
   is_another = tries < server->count;
   pthread_mutex_unlock(&nbiot_paho_servers_lock);

@@ -115,16 +115,7 @@ public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyab
     over channel: inout Channel,
     at now: Instant
   ) throws(DownlinkReplyError) {
-    var topicBytes = InlineArray<128, UInt8>(repeating: 0)
-    var topic = ByteWriter(topicBytes.mutableSpan)
-    var output = ByteWriter(message.mutableSpan)
-    do throws(DownlinkAnswerError) {
-      try dispatcher.answer(number, code, data: data, topic: &topic, message: &output, at: now)
-    } catch {
-      throw .refused(error)
-    }
-    let (topicCount, count) = (topic.count, output.count)
-    try send(number, topicBytes.span.extracting(0..<topicCount), count, over: &channel, at: now)
+    try answer(number, code: code, data, over: &channel, at: now)
   }
 
   /// Answers a request with bytes as they are.
@@ -134,16 +125,38 @@ public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyab
     over channel: inout Channel,
     at now: Instant
   ) throws(DownlinkReplyError) {
+    try answer(number, code: nil, bytes, over: &channel, at: now)
+  }
+
+  /// Answers either way: bytes have no code.
+  @inline(never)
+  private mutating func answer<Channel: DownlinkChannel & ~Copyable>(
+    _ number: UInt32,
+    code: DeviceReplyCode?,
+    _ contents: Span<UInt8>,
+    over channel: inout Channel,
+    at now: Instant
+  ) throws(DownlinkReplyError) {
     var topicBytes = InlineArray<128, UInt8>(repeating: 0)
     var topic = ByteWriter(topicBytes.mutableSpan)
     var output = ByteWriter(message.mutableSpan)
     do throws(DownlinkAnswerError) {
-      try dispatcher.answer(number, bytes: bytes, topic: &topic, message: &output, at: now)
+      try dispatcher.answer(
+        number,
+        code: code,
+        contents,
+        topic: &topic,
+        message: &output,
+        at: now
+      )
     } catch {
       throw .refused(error)
     }
     let (topicCount, count) = (topic.count, output.count)
-    try send(number, topicBytes.span.extracting(0..<topicCount), count, over: &channel, at: now)
+    let payload = message.span.extracting(0..<count)
+    let name = topicBytes.span.extracting(0..<topicCount)
+    if channel.send(topic: name, payload: payload, quality: .atLeastOnce, at: now) { return }
+    throw .notSent(isOpen: dispatcher.answerWasLost(number, at: now))
   }
 
   // MARK: - Output
@@ -181,19 +194,6 @@ public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyab
     case .notice(_, let answer?), .refused(let answer, _): send(answer, over: &channel, at: now)
     case .request, .notice, .dropped: break
     }
-  }
-
-  /// Sends an answer of the owner's, which is in `message`.
-  private mutating func send<Channel: DownlinkChannel & ~Copyable>(
-    _ number: UInt32,
-    _ topic: Span<UInt8>,
-    _ count: Int,
-    over channel: inout Channel,
-    at now: Instant
-  ) throws(DownlinkReplyError) {
-    let payload = message.span.extracting(0..<count)
-    if channel.send(topic: topic, payload: payload, quality: .atLeastOnce, at: now) { return }
-    throw .notSent(isOpen: dispatcher.answerWasLost(number, at: now))
   }
 
   /// Sends an answer of the dispatcher's, or keeps it.

@@ -40,17 +40,12 @@ struct ChannelState: ~Copyable {
   var handleGeneration: UInt32 = 0
   var handle: MQTTAsync?
   var phase = ChannelPhase.none
-  #if SMALL && !GATEWAY
-  /// No other address is tried: that is 800 bytes.
-  var isRetrying: Bool { false }
-  #else
   /// The CONNECT that lies in `scratch` until there is a connection.
   var connecting = RecordHead(.connect, generation: 0)
   /// How many of the server's addresses were tried for it.
   var tries: UInt32 = 0
   /// Whether the next one is to be.
   var isRetrying = false
-  #endif
   var isWorkerRunning = false
   /// The owner is gone.
   var isClosed = false
@@ -202,23 +197,17 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.untoldDrops[reason] = 0
   }
 
-  #if !SMALL || GATEWAY
   /// Has the server's next address tried from now on; whether there is one that was not, for this CONNECT.
   ///
   /// The lock is held.
   func turnOver() -> Bool {
-    var name = FixedBytes<256>()
-    name.write { (writer: inout ByteWriter) in
-      // A host has 255 bytes at most.
-      try? unsafe pointee.settings.writeName(into: &writer)
-    }
-    // SAFETY: the text ends with a zero byte, and does not outlive the call.
-    return unsafe name.bytes.withUnsafeBytes {
+    // SAFETY: the pointer covers exactly the name, of at most 255 bytes, and does not outlive the call.
+    let settings = unsafe pointee.settings
+    return unsafe settings.name.withUnsafeBytes {
       guard let start = unsafe $0.bindMemory(to: CChar.self).baseAddress else { return false }
-      return unsafe nbiot_paho_turn_over(start, pointee.tries) != 0
+      return unsafe nbiot_paho_turn_over(start, $0.count, pointee.tries) != 0
     }
   }
-  #endif
 
   /// Wakes the worker; the lock is held.
   func wakeWorker() { unsafe pthread_cond_signal(&pointee.work) }

@@ -143,15 +143,11 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     while unsafe !pointee.isClosed {
       if unsafe pointee.phase == .ended {
         unsafe destroyHandle()
-        #if SMALL && !GATEWAY
-        unsafe wipeScratch()
-        #else
         if unsafe pointee.isRetrying {
           unsafe runConnect(pointee.connecting)
         } else {
           unsafe wipeScratch()
         }
-        #endif
       } else if let head = unsafe pointee.commands.first, unsafe mayRun(head) {
         unsafe pointee.commands.removeFirst(into: pointee.scratch)
         unsafe run(head)
@@ -212,9 +208,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   private func run(_ head: RecordHead) {
     switch head.kind {
     case .connect:
-      #if !SMALL || GATEWAY
       unsafe pointee.tries = 0
-      #endif
       unsafe runConnect(head)
     case .disconnect: unsafe runDisconnect(head)
     default: unsafe runOperation(head)
@@ -338,11 +332,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// Connects as the record says that lies in `scratch`.
   private func runConnect(_ head: RecordHead) {
     unsafe destroyHandle()
-    #if !SMALL || GATEWAY
     unsafe pointee.isRetrying = false
     unsafe pointee.connecting = head
     unsafe pointee.tries += 1
-    #endif
     guard unsafe head.generation == pointee.generation else {
       return unsafe wipeScratch()
     }
@@ -475,14 +467,6 @@ extension ChannelSettings {
       return name.extracting(droppingLast: isAbsolute ? 1 : 0)
     }
   }
-
-  #if !SMALL || GATEWAY
-  /// Appends the host without a dot at its end, with a zero byte at its end.
-  func writeName(into output: inout ByteWriter) throws(CapacityError) {
-    try output.append(name)
-    try output.append(0)
-  }
-  #endif
 
   /// Appends the server's address as the library reads it, with a zero byte at its end.
   ///

@@ -53,11 +53,9 @@ func connectFailed(
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
-    #if !SMALL || GATEWAY
     // The next try is at another address; where nothing came about at all it is made at once.
     let isAnother = unsafe reason != .refused && state.turnOver()
     unsafe state.pointee.isRetrying = isAnother && reason == .unreachable
-    #endif
     if unsafe !state.pointee.isRetrying {
       unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
     }

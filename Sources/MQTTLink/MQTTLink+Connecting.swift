@@ -202,13 +202,11 @@ extension MQTTLink where Layer: ~Copyable {
     connection = .none
     sendsUnderWay = 0
     policy.handleEnding(how, at: now, random: randomness.nextUInt32())
-    #if !SMALL || GATEWAY
     // Others go first over the next connection, however soon the owner would try this one again.
     if let culprit, case .ended(var ending) = reports[culprit].phase {
       ending.retryAfter = max(ending.retryAfter, policy.notBefore - now + Milliseconds(10_000))
       reports[culprit].phase = .ended(ending)
     }
-    #endif
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
   }
 

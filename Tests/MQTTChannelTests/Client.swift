@@ -71,20 +71,6 @@ final class Client {
     )
   }
 
-  /// Connects, and says what has come of it.
-  ///
-  /// On a busy machine a connection to mosquitto was now and then not made at all (twice in some thousands); it is made
-  /// anew, as the program's own loop does. The cause may have been the test server that shut down others' sockets.
-  func comeAbout(version: MQTTVersion = .v3_1_1) throws -> Told? {
-    for _ in 0..<2 {
-      try connect(version: version)
-      let told = next()
-      guard told == .event(.failed(.unreachable)) else { return told }
-    }
-    try connect(version: version)
-    return next()
-  }
-
   func connect(
     _ clientID: String = "client",
     user: String = "user",

@@ -62,7 +62,8 @@ struct FailureTests {
     let broker = try Mosquitto(certificate: certificate)
     for transport in [ChannelTransport.tls, .secureWebSocket] {
       let client = try Client(transport, of: broker, host: host)
-      guard case .event(.failed(let failure))? = try client.comeAbout() else {
+      try client.connect()
+      guard case .event(.failed(let failure))? = client.next() else {
         Issue.record("\(certificate) was taken over \(transport)")
         continue
       }

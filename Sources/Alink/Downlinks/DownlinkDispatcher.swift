@@ -107,20 +107,7 @@ public struct DownlinkDispatcher<let capacity: Int>: ~Copyable {
     message: inout ByteWriter,
     at now: Instant
   ) throws(DownlinkAnswerError) {
-    let index = try requests.place(of: number, at: now)
-    guard !requests[index].isBytes else { throw .form }
-    if !data.isEmpty { try checkObject(data) }
-    let (start, messageStart) = (topic.count, message.count)
-    do throws(CapacityError) {
-      let request = requests[index]
-      try topic.append(request.topic.bytes)
-      try AlinkReply.write(id: request.id.bytes, code: code, data: data, into: &message)
-    } catch {
-      topic.truncate(to: start)
-      message.truncate(to: messageStart)
-      throw .capacity
-    }
-    requests.close(index, rememberedUntil: now + settings.memory)
+    try answer(number, code: code, data, topic: &topic, message: &message, at: now)
   }
 
   /// Writes an answer of bytes, as they are, to raw bytes or to a synchronous call.
@@ -131,13 +118,31 @@ public struct DownlinkDispatcher<let capacity: Int>: ~Copyable {
     message: inout ByteWriter,
     at now: Instant
   ) throws(DownlinkAnswerError) {
+    try answer(number, code: nil, bytes, topic: &topic, message: &message, at: now)
+  }
+
+  /// Writes either answer: bytes have no code.
+  package mutating func answer(
+    _ number: UInt32,
+    code: DeviceReplyCode?,
+    _ contents: Span<UInt8>,
+    topic: inout ByteWriter,
+    message: inout ByteWriter,
+    at now: Instant
+  ) throws(DownlinkAnswerError) {
     let index = try requests.place(of: number, at: now)
-    guard requests[index].kind.answer != .alink else { throw .form }
+    let isForm = code == nil ? requests[index].kind.answer != .alink : !requests[index].isBytes
+    guard isForm else { throw .form }
+    if code != nil, !contents.isEmpty { try checkObject(contents) }
     let (start, messageStart) = (topic.count, message.count)
     do throws(CapacityError) {
       let request = requests[index]
       try topic.append(request.topic.bytes)
-      try message.append(bytes)
+      if let code {
+        try AlinkReply.write(id: request.id.bytes, code: code, data: contents, into: &message)
+      } else {
+        try message.append(contents)
+      }
     } catch {
       topic.truncate(to: start)
       message.truncate(to: messageStart)

@@ -68,12 +68,12 @@ extension Agent {
       tellDrops(drop.word, UInt64(drops - extras.toldDrops))
       extras.toldDrops = drops
     }
-    #if GATEWAY
     if extras.heldDrops > 0, now >= extras.nextDropLine {
       extras.nextDropLine = now + Milliseconds(1_000)
       tellDrops(extras.heldDrop, UInt64(widening: extras.heldDrops))
       extras.heldDrops = 0
     }
+    #if GATEWAY
     watchSubDevices()
     #endif
     let rest = driver.reports.link.rest
@@ -84,7 +84,8 @@ extension Agent {
   }
 
   private mutating func tellDrops(_ reason: StaticString, _ count: UInt64) {
-    line.start("warning message-dropped reason=")
+    line.start("warning message-dropped")
+    line.add(" reason=")
     line.add(reason)
     line.add(" count=")
     line.add(count)
@@ -116,7 +117,7 @@ extension Agent {
 
   /// Tells the platform what the configuration asks for after each connect.
   mutating func tell() {
-    if configuration.has(.firmwareVersion) { informVersion() }
+    if configuration.has(.firmwareVersion) { tellFirmware() }
     #if GATEWAY
     if configuration.choice(.fetchConfiguration) == 1 { askForConfiguration() }
     #endif
@@ -133,38 +134,30 @@ extension Agent {
     transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
   }
 
-  /// Tells the platform which firmware runs.
-  mutating func informVersion() {
+  /// Tells the platform which firmware runs, or why another one is not fetched.
+  @inline(never)
+  mutating func tellFirmware(_ failure: UpgradeFailure? = nil) {
     var storage = InlineArray<512, UInt8>(repeating: 0)
+    var topic = Topic()
+    var count = 0
+    let id = UInt32(truncatingIfNeeded: extras.random.next() >> 33)
     do throws(AlinkError) {
-      var request = try AlinkRequest<FirmwareInform, JSONWriter>(
-        storage.mutableSpan,
-        id: UInt32(truncatingIfNeeded: extras.random.next() >> 33)
-      )
-      try request.version(configuration.bytes(.firmwareVersion))
-      let count = try request.finish()
-      let topic = try request.topic(of: extras.identity)
-      transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
+      if let failure {
+        var request = try AlinkRequest<FirmwareProgress, JSONWriter>(storage.mutableSpan, id: id)
+        try request.progress(.failed(failure))
+        topic = try request.topic(of: extras.identity)
+        count = try request.finish()
+      } else {
+        var request = try AlinkRequest<FirmwareInform, JSONWriter>(storage.mutableSpan, id: id)
+        try request.version(configuration.bytes(.firmwareVersion))
+        topic = try request.topic(of: extras.identity)
+        count = try request.finish()
+      }
     } catch {
       // Version and names were checked.
+      return
     }
-  }
-
-  /// Tells the platform that a firmware is not fetched.
-  mutating func refuseFirmware(_ failure: UpgradeFailure) {
-    var storage = InlineArray<512, UInt8>(repeating: 0)
-    do throws(AlinkError) {
-      var request = try AlinkRequest<FirmwareProgress, JSONWriter>(
-        storage.mutableSpan,
-        id: UInt32(truncatingIfNeeded: extras.random.next() >> 33)
-      )
-      try request.progress(.failed(failure))
-      let count = try request.finish()
-      let topic = try request.topic(of: extras.identity)
-      transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
-    } catch {
-      // Names were checked.
-    }
+    transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
   }
 
   /// Sends what the next connect brings again; it is not kept.

@@ -56,15 +56,12 @@ extension Agent {
       line.add(answer.code.rawValue)
       showDropped(fault)
     case .dropped(let fault):
-      #if GATEWAY
-      // nbiot-agent-mqtt has no room for the 300 bytes.
       guard now >= extras.nextDropLine else {
         extras.heldDrops &+= 1
         extras.heldDrop = fault.word
         return
       }
       extras.nextDropLine = now + Milliseconds(1_000)
-      #endif
       line.start("warning message-dropped")
       showDropped(fault)
     }
@@ -120,8 +117,8 @@ extension Agent {
     output.add(" ")
     finish(&output, isBytes: false)
     switch decision {
-    case .alreadyInstalled: informVersion()
-    case .refuse(let refusal): refuseFirmware(refusal.failure)
+    case .alreadyInstalled: tellFirmware()
+    case .refuse(let refusal): tellFirmware(refusal.failure)
     case .start, .resume, .alreadyRunning, .waitsForRestart, .anotherRuns: break
     }
     return decision == .start || decision == .resume

@@ -23,17 +23,17 @@ struct AgentExtras: ~Copyable {
   var configurations = Configurations()
   /// How many sub-devices were online when that was told of last.
   var toldOnline = -1
-  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
-  var heldDrops: UInt32 = 0
-  /// Why the last one of them was.
-  var heldDrop: StaticString = ""
   /// Since when all that waits is of sub-devices that are not online.
   var shutSince: Instant?
   /// How long lines without room wait for one of them.
   static var shutPatience: Milliseconds { Milliseconds(60_000) }
+  #endif
+  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
+  var heldDrops: UInt32 = 0
+  /// Why the last one of them was.
+  var heldDrop: StaticString = ""
   /// When the next line may tell of dropped messages: a burst makes a line a second.
   var nextDropLine = Instant(milliseconds: .min)
-  #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
   /// The device.
@@ -61,15 +61,14 @@ struct AgentExtras: ~Copyable {
 
   /// When something of it is due.
   var deadline: Instant? {
-    guard let next = command.deadline else { return exchange.pollTimeout() }
-    return min(next, exchange.pollTimeout() ?? next)
+    let next = earlier(command.deadline, exchange.pollTimeout())
+    return heldDrops > 0 ? earlier(next, nextDropLine) : next
   }
 
   #if GATEWAY
   /// Likewise, with the configurations.
   var deadlineOfAll: Instant? {
-    var first = earlier(deadline, configurations.deadline)
-    if heldDrops > 0 { first = earlier(first, nextDropLine) }
+    let first = earlier(deadline, configurations.deadline)
     guard let shutSince, shutSince + Self.shutPatience > MonotonicClock.now() else { return first }
     return earlier(first, shutSince + Self.shutPatience)
   }
