@@ -27,12 +27,14 @@ final class FakeBroker: Sendable {
   private final class Box: @unchecked Sendable { weak var broker: FakeBroker? }
 
   /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closes`
-  /// ends a connection then, in order, and so does a report to a topic that ends with `poison`.
+  /// ends a connection then, in order, and so does a report to a topic that ends with `poison`, with an RST where it
+  /// `breaks`.
   init(
     acknowledges: Bool = true,
     grants: Bool = true,
     greeting: [UInt8] = [],
     poison: String? = nil,
+    breaks: Bool = false,
     closes: @escaping @Sendable (Int) -> Bool = { _ in false }
   ) throws {
     let box = Box()
@@ -54,6 +56,7 @@ final class FakeBroker: Sendable {
           let topic = String(decoding: body[2..<(2 + length)], as: UTF8.self)
           if let poison, topic.hasSuffix(poison) {
             broker.state.withLock { $0.poisoned += 1 }
+            if breaks { connection.reset() }
             return
           }
           let id = body[(2 + length)...].prefix(isCounted ? 2 : 0)
