@@ -139,13 +139,14 @@ def main():
             print(f"{'':28}{'the simulator serves':>30} {rates[0] / rates[1]:.2f} of libcoap's")
         listed(nbiot, arguments.known, "many.csv")
         listed(nbiot, 1, "one.csv")
-        memory = []
-        for file in ("one.csv", "many.csv"):
-            server, _ = simulator("symmetric", file)
-            memory.append(server.memory)
-            server.end()
-        print(f"memory a known device, of {arguments.known}: {(memory[1] - memory[0]) / (arguments.known - 1):.0f} bytes "
-              f"({memory[1] >> 20} MiB in all)")
+        for kind, title in (("symmetric", "symmetric"), ("psk", "DTLS")):
+            memory = []
+            for file in ("one.csv", "many.csv"):
+                server, _ = simulator(kind, file)
+                memory.append(server.memory)
+                server.end()
+            print(f"memory a known device, {title}, of {arguments.known}: "
+                  f"{(memory[1] - memory[0]) / (arguments.known - 1):.0f} bytes ({memory[1] >> 20} MiB in all)")
 
 
 main()

@@ -240,4 +240,28 @@ struct BrokerFrontTests {
     #expect(output.texts == ["secure accept ", "secure close d1"])
     #expect(bench.connect(try bench.request(2)).texts == ["secure refuse 5"])
   }
+
+  @Test func `what waits for a device's pull is bounded, and the sender is told`() throws {
+    let bench = FrontBench()
+    func push(_ text: String) throws -> PushResult? {
+      var push = PushRequest(.service, productKey: "pk", deviceName: "device1")
+      push.service = "Reset"
+      push.parameters = ["Text": .text(text)]
+      push.waitsForPull = true
+      guard case .ended(let result) = bench.front.push(push, at: bench.now).start else {
+        return nil
+      }
+      return result
+    }
+    for _ in 0..<100 {
+      let kept = try #require(try push("a"))
+      #expect(kept.outcome == .kept && !kept.reason.contains("dropped"))
+    }
+    let next = try #require(try push("a"))
+    #expect(next.outcome == .kept)
+    #expect(next.reason.hasSuffix("; 100 wait at most, and the oldest was dropped"))
+    let long = try #require(try push(String(repeating: "x", count: 7_000)))
+    #expect(long.outcome == .refused)
+    #expect(long.reason.contains("at most 1024 bytes: this has 7"), "\(long.reason)")
+  }
 }

@@ -63,6 +63,7 @@ struct DocumentedSizeTests {
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DeliveryTimes.swift": "a table of classes, on the heap",
     "FaultyNetwork.swift": "the datagrams on their way, on the heap",
+    "FleetProtection.swift": "OpenSSL's contexts, on the heap",
     "FleetSockets.swift": "sockets, which are the kernel's",
     "GatewayLink.swift": "the sub-devices, on the heap",
     "TOMLDocument.swift": "the document itself",
