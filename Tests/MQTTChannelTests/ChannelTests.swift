@@ -67,8 +67,7 @@ struct ChannelTests {
     client.channel.disconnect()
     #expect(client.next() == .event(.disconnected))
     // A fresh client of the library.
-    try client.connect(version: version)
-    #expect(client.next() == .event(.connected(hasSession: false)))
+    #expect(try client.comeAbout(version: version) == .event(.connected(hasSession: false)))
   }
 
   @Test(
@@ -78,8 +77,7 @@ struct ChannelTests {
   func `a broker is known by its IPv6 address`(transport: ChannelTransport) throws {
     let broker = try Mosquitto(address: "::1")
     let client = try Client(transport, of: broker, host: "::1")
-    try client.connect()
-    #expect(client.next() == .event(.connected(hasSession: false)))
+    #expect(try client.comeAbout() == .event(.connected(hasSession: false)))
   }
 
   @Test func `what the program does about SIGPIPE stays, and a broken connection does not end it`()

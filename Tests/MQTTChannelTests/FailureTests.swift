@@ -62,8 +62,7 @@ struct FailureTests {
     let broker = try Mosquitto(certificate: certificate)
     for transport in [ChannelTransport.tls, .secureWebSocket] {
       let client = try Client(transport, of: broker, host: host)
-      try client.connect()
-      guard case .event(.failed(let failure))? = client.next() else {
+      guard case .event(.failed(let failure))? = try client.comeAbout() else {
         Issue.record("\(certificate) was taken over \(transport)")
         continue
       }
