@@ -41,7 +41,8 @@
 # make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
 # make try-deb    installs, uses and purges them in a Debian 12 without Swift
 # make release    sources, agents, packages, recipes and checksums in .build-release, of what deb, deb-aarch64 and
-#                 deb-armv7 build; make try-release runs its recipes, and builds all that again from a clean start
+#                 deb-armv7 build; make try-release runs its recipes, builds a C program
+#                 for each machine by pkg-config, and builds all that again from a clean start
 #                 and compares: equal
 # make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
 #                 header and an example each
@@ -290,6 +291,7 @@ release: release-ready deb deb-aarch64 deb-armv7
 # Agents, libraries and packages are built again; nbiot, which takes longest, is not.
 try-release: release
 	packaging/try-recipes.sh
+	packaging/try-pkg-config.sh
 	rm -rf .build-agent/x86_64* .build-agent/aarch64* .build-agent/armv7* .build-deb
 	$(MAKE) deb deb-aarch64 deb-armv7
 	@packaging/release.sh .build-release-again

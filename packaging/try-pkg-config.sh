@@ -37,7 +37,7 @@ for arch in "$@"; do
   armv7) debian=armhf tuple=arm-linux-gnueabihf target=armv7-linux-gnueabihf run=(qemu-arm) ;;
   *) fail "takes x86_64, aarch64 or armv7, not $arch" ;;
   esac
-  root=$work/$arch sysroot=/
+  root=$work/$arch sysroot=/ libraries=$work/$arch/usr/lib/$tuple
   for package in libnbiot-device0 libnbiot-device-dev; do
     file=.build-deb/${package}_${version}_$debian.deb
     [ -e "$file" ] || fail "$file is missing: make deb deb-aarch64 deb-armv7"
@@ -45,8 +45,12 @@ for arch in "$@"; do
   done
   if [ "$arch" != x86_64 ]; then
     sysroot=$PWD/.build-agent/sysroot-$arch
-    run+=(-L "$sysroot")
+    # qemu 7.2 does not use the sysroot for the statx calls of a 32-bit loader.
+    libraries+=:$sysroot/lib/$tuple:$sysroot/usr/lib/$tuple
+    run+=(-L "$sysroot" -E "LD_LIBRARY_PATH=$libraries")
   fi
+  variables=()
+  [ "$arch" != x86_64 ] || variables=(LD_LIBRARY_PATH="$libraries")
   # The dependencies' files are the system's.
   cp "$sysroot/usr/lib/$tuple/pkgconfig/"{libcrypto,libssl,libcbor}.pc "$root/usr/lib/$tuple/pkgconfig/" 2>/dev/null ||
     fail "$sysroot has no files for pkg-config of OpenSSL and libcbor"
@@ -59,12 +63,12 @@ for arch in "$@"; do
       # As a user of the archive has it: without the shared library beside it.
       rm -f "$root/usr/lib/$tuple/"libnbiot-device.so*
     fi
-    "$clang" --target="$target" --sysroot="$sysroot" -fuse-ld=lld -std=c11 -Wall -Wextra -Werror -O2 \
+    "$clang" --target="$target" --sysroot="$sysroot" -fuse-ld=lld -static-libgcc -std=c11 -Wall -Wextra -Werror -O2 \
       "$root/usr/share/doc/libnbiot-device-dev/examples/report.c" "${options[@]}" -L"$root/usr/lib/$tuple" \
       -o "$work/report" || fail "$arch $kind: the example does not build"
     state=$work/state-$arch$kind
     printf '%s\n' '{"value":1}' '{"value":2}' |
-      timeout 60 env LD_LIBRARY_PATH="$root/usr/lib/$tuple" "${run[@]}" "$work/report" a1B2c3D4e5F device1 \
+      timeout 60 env "${variables[@]}" "${run[@]}" "$work/report" a1B2c3D4e5F device1 \
         "$work/secret" "$state" 127.0.0.1 "$port" > "$work/output" 2>&1 || { cat "$work/output" >&2; fail "$arch $kind"; }
     [ "$(grep -c '^delivered .* 205 ' "$work/output")" = 2 ] || { cat "$work/output" >&2; fail "$arch $kind: not delivered"; }
     echo "  ok      $arch, ${kind:-shared}: $(stat -c %s "$work/report") bytes, $(tail -1 "$work/output")"

@@ -52,7 +52,7 @@ struct CallCommand: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: "The method.")
+  @Argument(help: "The method.", completion: .list(AlinkCall.methods))
   var method: String
 
   @Argument(help: "Its parameters in JSON, for up_raw digits; @FILE or - for standard input.")
@@ -74,7 +74,8 @@ struct CallCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "For thing.topo.add: a file with the sub-device's secret in its first line.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var subDeviceSecretFile: String?
 

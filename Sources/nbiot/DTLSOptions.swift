@@ -27,15 +27,20 @@ struct DTLSOptions: ParsableArguments {
     help: ArgumentHelp(
       "A file with a pre-shared key of your own in its first line, taken as it is.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var pskKeyFile: String?
 
-  @Option(help: ArgumentHelp("The device's own certificate, in PEM.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The device's own certificate, in PEM.", valueName: "file"),
+    completion: .file()
+  )
   var certificateFile: String?
 
   @Option(
-    help: ArgumentHelp("Its private key, in PEM without a password.", valueName: "file")
+    help: ArgumentHelp("Its private key, in PEM without a password.", valueName: "file"),
+    completion: .file()
   )
   var keyFile: String?
 

@@ -9,7 +9,8 @@ struct DeviceListOption: ParsableArguments {
     help: ArgumentHelp(
       "Many devices: a file with a line PRODUCTKEY,DEVICENAME,SECRET for each, as nbiot fleet devices prints it.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var file: String?
 

@@ -60,7 +60,8 @@ struct EstimateCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "A file with the payload of a report, over CoAP at most 1,024 bytes (default: a property post of 120 bytes).",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var payloadFile: String?
 
@@ -137,7 +138,8 @@ struct EstimateCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Draw energy by cause, life over the interval and the current of one report.",
       valueName: "file.svg|file.png"
-    )
+    ),
+    completion: .file()
   )
   var plot: String?
 

@@ -33,7 +33,7 @@ struct GatewayConfigCommand: ParsableCommand {
       """
   )
 
-  @Argument(help: "The file; - reads standard input.")
+  @Argument(help: "The file; - reads standard input.", completion: .file())
   var file: String
 
   @Flag(help: "Print the passwords of OPC UA servers, decrypted.")

@@ -50,7 +50,10 @@ struct InspectCommand: ParsableCommand {
   )
   var messages: [String] = []
 
-  @Option(help: "A capture file, pcap or pcapng; - reads it from standard input.")
+  @Option(
+    help: "A capture file, pcap or pcapng; - reads it from standard input.",
+    completion: .file()
+  )
   var capture: String?
 
   @Option(

@@ -94,7 +94,8 @@ struct ListenCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Refuse with 460 what this thing model (TSL) does not allow.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var thingModel: String?
 

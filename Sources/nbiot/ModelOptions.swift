@@ -46,7 +46,8 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp(
       "Check properties and events against this thing model (TSL) before they are sent.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var thingModel: String?
 
@@ -54,7 +55,8 @@ struct ModelOptions: ParsableArguments {
     help: ArgumentHelp(
       "The thing model of a product of sub-devices, for a pack post; repeat it for more.",
       valueName: "pk=file"
-    )
+    ),
+    completion: .file()
   )
   var subDeviceModel: [String] = []
 

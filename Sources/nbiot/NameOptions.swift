@@ -10,6 +10,7 @@ struct ConfigurationOption: ParsableArguments {
       "A configuration file of nbiot-agent; what it says counts where no option and no variable does.",
       valueName: "file"
     ),
+    completion: .file(),
     transform: ConfigurationFile.read
   )
   var config: ConfigurationFile?

@@ -55,7 +55,8 @@ struct ProductOptions: ParsableArguments {
       PK= it is one product's, here and in the options below: repeat them for more.
       """,
       valueName: "[pk=]file"
-    )
+    ),
+    completion: .file()
   )
   var thingModel: [String] = []
 
@@ -73,7 +74,8 @@ struct ProductOptions: ParsableArguments {
   var firmwareUrl: [String] = []
 
   @Option(
-    help: ArgumentHelp("The firmware itself, for its size and digests.", valueName: "[pk=]file")
+    help: ArgumentHelp("The firmware itself, for its size and digests.", valueName: "[pk=]file"),
+    completion: .file()
   )
   var firmwareFile: [String] = []
 
@@ -89,7 +91,11 @@ struct ProductOptions: ParsableArguments {
   var configUrl: [String] = []
 
   @Option(
-    help: ArgumentHelp("The configuration itself, for its size and digest.", valueName: "[pk=]file")
+    help: ArgumentHelp(
+      "The configuration itself, for its size and digest.",
+      valueName: "[pk=]file"
+    ),
+    completion: .file()
   )
   var configFile: [String] = []
 

@@ -11,7 +11,8 @@ struct RadioFileOption: ParsableArguments {
     help: ArgumentHelp(
       "A JSON file with constants of the radio model in place of its own; `nbiot radio` prints their names and units.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var path: String?
 

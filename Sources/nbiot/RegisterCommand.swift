@@ -61,7 +61,8 @@ struct RegisterCommand: AsyncParsableCommand {
 
   @Option(
     name: .customLong("secret-file"),
-    help: ArgumentHelp("Where the device secret goes, with mode 600.", valueName: "file")
+    help: ArgumentHelp("Where the device secret goes, with mode 600.", valueName: "file"),
+    completion: .file()
   )
   var givenSecretFile: String?
 

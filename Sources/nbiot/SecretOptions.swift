@@ -9,7 +9,8 @@ struct DeviceSecretOption: ParsableArguments {
     help: ArgumentHelp(
       "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var file: String?
 
@@ -37,7 +38,8 @@ struct ProductSecretOption: ParsableArguments {
     help: ArgumentHelp(
       "A file with the product secret in its first line; else NBIOT_PRODUCT_SECRET.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var file: String?
 

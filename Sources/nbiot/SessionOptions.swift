@@ -11,7 +11,8 @@ struct SessionOptions: ParsableArguments {
       "Keep the session here, so that the next run needs no /auth, and resumes over DTLS; for one device and one "
         + "run at a time.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var sessionFile: String?
 

@@ -194,7 +194,8 @@ struct FirmwareVersionOption: ParsableArguments {
 struct DestinationOption: ParsableArguments {
   @Option(
     name: .customLong("to"),
-    help: ArgumentHelp("The file that the firmware becomes.", valueName: "file")
+    help: ArgumentHelp("The file that the firmware becomes.", valueName: "file"),
+    completion: .file()
   )
   var path: String
 

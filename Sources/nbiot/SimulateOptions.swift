@@ -33,7 +33,8 @@ struct ServerDTLSOptions: ParsableArguments {
     help: ArgumentHelp(
       "Where ca.pem, server.pem and server-key.pem are; made there on first use.",
       valueName: "directory"
-    )
+    ),
+    completion: .directory
   )
   var certificates: String?
 

@@ -9,7 +9,8 @@ struct TransferOptions: ParsableArguments {
       "The certificates of the authorities that may vouch for the HTTPS server, in PEM (default: the "
         + "system's).",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var httpsCaFile: String?
 

@@ -11,7 +11,8 @@ struct AuthoritiesOption: ParsableArguments {
       "The certificates of the authorities that may vouch for the server, in PEM: the platform's root "
         + "certificate, or ca.pem of `nbiot simulate`.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var file: String?
 
