@@ -12,8 +12,10 @@ public struct RadioFileError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension RadioModel {
-  /// Replaces the constants that a file gives, in JSON `{"class0": {"loss": "1 %", "wakeUp": 800}}`, in TOML a table
-  /// `[class0]` with `loss = "1 %"` and `wakeUp = 800`. A file in JSON is told by its brace.
+  /// Replaces the constants that a file in JSON or TOML gives.
+  ///
+  /// JSON is `{"class0": {"loss": "1 %", "wakeUp": 800}}`; TOML has a table `[class0]` with `loss = "1 %"` and
+  /// `wakeUp = 800`. A file in JSON is told by its brace.
   ///
   /// A value is a number in the constant's unit, or text with a unit. A name that is unknown or comes twice is an error.
   public mutating func replace(with file: Span<UInt8>) throws(RadioFileError) {
