@@ -260,7 +260,7 @@ let hostTargets: Targets = [
     "SymmetricSecurity", "Platform", "PlatformCoAP", "CBORPayload", "PacketCapture",
   ],
   // What a datagram costs on an NB-IoT radio, and what a report costs a device.
-  "RadioModel": ["ConstrainedCore", "PayloadCoding"],
+  "RadioModel": ["ConstrainedCore", "PayloadCoding", "PayloadValues"],
   "EnergyEstimate": [
     "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform", "PlatformCoAP",
     "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "DeviceDriver", "ReportLink", "CoAPLink",

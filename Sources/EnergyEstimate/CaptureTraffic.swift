@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CoAPExchange
 internal import CoAPMessage
 internal import ConstrainedCore
 public import PacketCapture
@@ -23,7 +24,10 @@ public struct CaptureTraffic: Sendable {
   public var reports: Int { Int(ledger[.report, .up].datagrams) }
 
   /// How far reports are apart on average, in milliseconds; `nil` where there are fewer than two.
-  public var spacing: Double? {
+  public var spacing: Double? { spacing(of: reports) }
+
+  /// The same where so many of the packets are reports.
+  public func spacing(of reports: Int) -> Double? {
     guard let firstReport, let lastReport, reports > 1 else { return nil }
     return max(0, lastReport - firstReport) / Double(reports - 1)
   }
@@ -63,16 +67,13 @@ public struct CaptureTraffic: Sendable {
   }
 
   private mutating func add(_ segment: SegmentView, _ isUp: Bool, _ microseconds: Int64) {
-    let purpose = purpose(of: segment, isUp)
     if start == nil { start = microseconds }
-    let direction: TrafficLedger.Direction = isUp ? .up : .down
-    ledger.count(purpose, direction, bytes: segment.originalCount)
-    ledger[.headers, direction].bytes +=
-      UInt64(max(0, segment.packetCount - segment.originalCount))
     // The file's times may have any value, and may run backwards.
     let passed = Double(microseconds &- (start ?? 0)) / 1_000
     if passed < latest { runsBackwards = true }
     latest = max(latest, passed)
+    let purpose = purpose(of: segment, isUp)
+    count(segment, isUp, purpose)
     if purpose == .report {
       firstReport = firstReport ?? latest
       lastReport = latest
@@ -87,6 +88,17 @@ public struct CaptureTraffic: Sendable {
     )
   }
 
+  private mutating func count(
+    _ segment: SegmentView,
+    _ isUp: Bool,
+    _ purpose: TrafficLedger.Purpose
+  ) {
+    let direction: TrafficLedger.Direction = isUp ? .up : .down
+    ledger.count(purpose, direction, bytes: segment.originalCount)
+    ledger[.headers, direction].bytes +=
+      UInt64(max(0, segment.packetCount - segment.originalCount))
+  }
+
   private mutating func purpose(
     of segment: SegmentView,
     _ isUp: Bool
@@ -95,7 +107,7 @@ public struct CaptureTraffic: Sendable {
     // SYN, FIN, and what acknowledges without bytes.
     guard segment.originalCount > 0 else { return .acknowledgement }
     let place = UInt64(segment.source.port) << 32 | UInt64(sequence)
-    if !sequences.insert(place) { return .retransmission }
+    if !sequences.insert(place, at: latest) { return .retransmission }
     return Self.purpose(ofStream: segment.payload, isUp)
   }
 
@@ -126,7 +138,7 @@ public struct CaptureTraffic: Sendable {
       return bytes[0] != 23 ? .handshake : isUp ? .report : .answer
     }
     let whole = bytes.indices.map { bytes[$0] } + [isUp ? 1 : 0]
-    let isNew = seen.insert(whole)
+    let isNew = seen.insert(whole, at: latest, for: Self.lifetime)
     do throws(MessageFormatError) {
       let message = try MessageView(bytes)
       let token = Array(whole[4..<min(whole.count, 4 + message.tokenLength)])
@@ -136,7 +148,7 @@ public struct CaptureTraffic: Sendable {
       guard message.code.class == 0 else { return .acknowledgement }
       guard let path = message.first(.uriPath), path.value.isEqual(to: Self.authentication)
       else { return .report }
-      _ = tokens.insert(token)
+      _ = tokens.insert(token, at: latest)
       return .authentication
     } catch {
       return .acknowledgement
@@ -144,26 +156,35 @@ public struct CaptureTraffic: Sendable {
   }
 
   private static var authentication: StaticString { "auth" }
+
+  /// EXCHANGE_LIFETIME: after that a message with the same ID is a new one (RFC 7252 Section 4.8.2), in milliseconds.
+  private static var lifetime: Double {
+    Double(TransmissionParameters.standard.exchangeLifetime.count)
+  }
 }
 
 /// The last 256 of something.
 private struct Recent<Element: Hashable & Sendable>: Sendable {
-  private var known: Set<Element> = []
+  private var known: [Element: Double] = [:]
   private var order: [Element] = []
   private var next = 0
 
-  /// Whether it is new.
-  mutating func insert(_ element: Element) -> Bool {
-    guard known.insert(element).inserted else { return false }
+  /// Whether it is new, or was last seen more than `lifetime` milliseconds before `time`.
+  mutating func insert(
+    _ element: Element,
+    at time: Double,
+    for lifetime: Double = .infinity
+  ) -> Bool {
+    if let last = known.updateValue(time, forKey: element) { return time - last > lifetime }
     if order.count < 256 {
       order.append(element)
     } else {
-      known.remove(order[next])
+      known[order[next]] = nil
       order[next] = element
       next = (next + 1) % 256
     }
     return true
   }
 
-  func contains(_ element: Element) -> Bool { known.contains(element) }
+  func contains(_ element: Element) -> Bool { known[element] != nil }
 }

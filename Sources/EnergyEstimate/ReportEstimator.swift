@@ -18,6 +18,8 @@ public struct ReportEstimator: Sendable {
   let model: RadioModel
   private let certificate: IssuedCertificate
   let seed: UInt64
+  /// Called after each report that was simulated over CoAP, on the thread that simulates it.
+  public var reportEnded: (@Sendable () -> Void)?
 
   /// The names in the server's certificate.
   private static let serverName = "cn-shanghai.iot-as-coap.aliyuncs.com"
@@ -123,6 +125,7 @@ public struct ReportEstimator: Sendable {
     model = other.model
     certificate = other.certificate
     self.seed = seed
+    reportEnded = other.reportEnded
   }
 
   private func settings(_ plan: ReportPlan) -> DTLSSettings {
@@ -167,6 +170,6 @@ public struct ReportEstimator: Sendable {
       topic: topic,
       seed: seed &+ 2
     )
-    return simulation.run(for: duration)
+    return simulation.run(for: duration, reportEnded)
   }
 }

@@ -41,7 +41,10 @@ struct ReportSimulation<Security: SecurityLayer & ~Copyable>: ~Copyable {
   /// Reports until `duration` milliseconds are over, at least once.
   ///
   /// A report that got no answer is sent again at the next wake-up, before the new one, as the durable device does.
-  consuming func run(for duration: Double) -> ReportEstimate {
+  consuming func run(
+    for duration: Double,
+    _ reportEnded: (@Sendable () -> Void)?
+  ) -> ReportEstimate {
     let interval = estimate.plan.interval
     let count = max(1, Int(duration / interval))
     var waiting = 0
@@ -60,6 +63,7 @@ struct ReportSimulation<Security: SecurityLayer & ~Copyable>: ~Copyable {
         // One attempt at a wake-up without an answer is enough: the next would most likely fare no better.
         guard waiting < left else { break }
       }
+      reportEnded?()
     }
     let end = max(
       Double(now.milliseconds),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import PayloadValues
 
 /// What is wrong with a model file.
 public struct RadioFileError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -11,10 +12,14 @@ public struct RadioFileError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension RadioModel {
-  /// Replaces the constants that a file in JSON gives: `{"class0": {"loss": "1 %", "wakeUp": 800}}`.
+  /// Replaces the constants that a file in JSON or TOML gives.
+  ///
+  /// JSON is `{"class0": {"loss": "1 %", "wakeUp": 800}}`; TOML has a table `[class0]` with `loss = "1 %"` and
+  /// `wakeUp = 800`. A file in JSON is told by its brace.
   ///
   /// A value is a number in the constant's unit, or text with a unit. A name that is unknown or comes twice is an error.
   public mutating func replace(with file: Span<UInt8>) throws(RadioFileError) {
+    if Self.isTOML(file) { return try replace(withTOML: file) }
     var reader = JSONReader(file)
     var seen: Set<String> = []
     var group: String?
@@ -42,8 +47,8 @@ extension RadioModel {
         let key = Self.text(reader, range)
         if depth == 1 {
           group = key
-          guard RadioConstant.all.contains(where: { $0.name.hasPrefix(key + ".") }) else {
-            throw Self.error(file, offset, "unknown group \"\(key)\": there are \(Self.groups)")
+          guard Self.isGroup(key) else {
+            throw Self.error(file, offset, Self.unknownGroup(key))
           }
         } else {
           name = key
@@ -62,6 +67,61 @@ extension RadioModel {
         throw Self.error(file, offset, "a value is a number or a text with a unit")
       }
     }
+  }
+
+  /// Whether the first byte that is no white space begins a table, a comment or a key.
+  private static func isTOML(_ file: Span<UInt8>) -> Bool {
+    for index in file.indices {
+      switch file[index] {
+      case 0x09, 0x0A, 0x0D, 0x20: continue
+      case UInt8(ascii: "["), UInt8(ascii: "#"), UInt8(ascii: "_"): return true
+      case let byte:
+        return (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) && byte >= 0x41
+      }
+    }
+    return false
+  }
+
+  private mutating func replace(withTOML file: Span<UInt8>) throws(RadioFileError) {
+    let document: TOMLDocument
+    do throws(TOMLError) {
+      document = try TOMLDocument(file.indices.map { file[$0] })
+    } catch {
+      throw RadioFileError(line: error.line, description: error.description)
+    }
+    for table in document.tables {
+      guard table.name.isEmpty || !table.isElement && Self.isGroup(table.name) else {
+        throw RadioFileError(line: table.line, description: Self.unknownGroup(table.name))
+      }
+      for entry in table.entries {
+        guard !table.name.isEmpty else {
+          throw RadioFileError(
+            line: entry.line,
+            description: "a value belongs into a group: \(Self.groups)"
+          )
+        }
+        let text: String
+        switch entry.value {
+        case .text(let given): text = given
+        case .integer(let number): text = "\(number)"
+        case .double(let number): text = "\(number)"
+        default:
+          throw RadioFileError(
+            line: entry.line,
+            description: "a value is a number or a text with a unit"
+          )
+        }
+        try set("\(table.name).\(entry.name)", to: text, entry.line)
+      }
+    }
+  }
+
+  private static func isGroup(_ name: String) -> Bool {
+    RadioConstant.all.contains { $0.name.hasPrefix(name + ".") }
+  }
+
+  private static func unknownGroup(_ name: String) -> String {
+    "unknown group \"\(name)\": there are \(groups)"
   }
 
   private mutating func set(

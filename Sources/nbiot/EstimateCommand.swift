@@ -3,11 +3,9 @@ internal import ArgumentParser
 internal import CoAPMessage
 internal import EnergyEstimate
 internal import Foundation
-internal import PacketCapture
 internal import PayloadCoding
 internal import PayloadValues
 internal import RadioModel
-internal import TrafficLedger
 
 /// What a report costs, and how long a battery lasts.
 struct EstimateCommand: AsyncParsableCommand {
@@ -89,9 +87,13 @@ struct EstimateCommand: AsyncParsableCommand {
   var scope = ScopeArgument.modem
 
   @Option(
-    help: ArgumentHelp("How many days are simulated, 1 to 3650.", valueName: "count")
+    name: .customLong("days"),
+    help: ArgumentHelp(
+      "How many days are simulated, 1 to 3650 (default: 30).",
+      valueName: "count"
+    )
   )
-  var days = 30
+  var givenDays: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -147,8 +149,10 @@ struct EstimateCommand: AsyncParsableCommand {
 
   @OptionGroup var output: OutputOption
 
+  private var days: Int { givenDays ?? 30 }
+
   /// The interval in milliseconds.
-  private var period: Double {
+  var period: Double {
     get throws {
       try Quantity.time("--interval", interval, 1_000...2_592_000_000, "1s to 30d")
     }
@@ -199,7 +203,7 @@ struct EstimateCommand: AsyncParsableCommand {
       ("--from-ledger", fromCapture != nil && fromLedger != nil), ("--compare", compare),
       ("--payload-file", payloadFile != nil), ("--format", format != .json),
       ("--transport", transport != .coap), ("--security", givenSecurity != nil),
-      ("--sample", sample != nil),
+      ("--days", givenDays != nil), ("--sample", sample != nil),
     ]
     if let name = given.first(where: \.1)?.0 {
       throw ValidationError("\(source) has the packets already: leave out \(name)")
@@ -217,17 +221,21 @@ struct EstimateCommand: AsyncParsableCommand {
       }
     }
     if let replayed = try replay(model) {
-      return try show([replayed], cell, model)
+      return try show([replayed.estimate], cell, model, replayed.remarks)
     }
     let plans = try makePlans()
     let duration = max(Double(days) * 86_400_000, try period)
-    let estimator: ReportEstimator
+    var estimator: ReportEstimator
     do throws(EstimateError) {
       estimator = try ReportEstimator(model)
     } catch {
       throw Complaint("OpenSSL makes no certificate: is the machine out of memory?")
     }
     let rehearsals = try await rehearse(plans)
+    let total =
+      plans.count { $0.transport == .coap } * max(1, Int(simulatedTime(duration) / (try period)))
+    let progress = EstimateProgress(total: total)
+    estimator.reportEnded = { progress.count() }
     var results = try await run(plans, rehearsals, estimator, duration)
     results.sort {
       $0.life(cell, model).estimate > $1.life(cell, model).estimate
@@ -235,13 +243,24 @@ struct EstimateCommand: AsyncParsableCommand {
     try show(results, cell, model)
   }
 
-  private func show(_ results: [ReportEstimate], _ cell: Battery, _ model: RadioModel) throws {
+  /// What of `duration` is simulated, in milliseconds.
+  private func simulatedTime(_ duration: Double) -> Double {
+    sample.map { Double($0) * 86_400_000 } ?? duration
+  }
+
+  private func show(
+    _ results: [ReportEstimate],
+    _ cell: Battery,
+    _ model: RadioModel,
+    _ remarks: [String] = []
+  ) throws {
     // At least one report.
     let days = max(days, Int((try period / 86_400_000).rounded()))
     let page = EstimatePage(
       model: model,
       battery: cell,
       results: results,
+      remarks: remarks,
       days: days,
       sample: sample
     )
@@ -252,100 +271,6 @@ struct EstimateCommand: AsyncParsableCommand {
     }
     if let plot {
       try EstimatePlot(model: model, battery: cell, results: results).draw(plot)
-    }
-  }
-
-  /// The packets of a capture or a ledger, priced; `nil` where neither is given.
-  private func replay(_ model: RadioModel) throws -> ReportEstimate? {
-    guard let path = fromCapture ?? fromLedger else { return nil }
-    var plan = ReportPlan(
-      payload: [],
-      interval: try period,
-      security: .symmetric,
-      habits: try habits.habits(scope.scope)
-    )
-    plan.peer = path
-    if let fromLedger {
-      let bytes = try DataArgument.file(fromLedger).read("ledger", limit: 1_048_576)
-      let file: LedgerFile
-      do throws(LedgerFile.Problem) {
-        file = try LedgerFile(String(decoding: bytes, as: UTF8.self))
-      } catch {
-        throw Complaint("--from-ledger: \(path):\(error.line): \(error.reason)")
-      }
-      if file.count > 1 {
-        Console.complain("nbiot: the file has \(file.count) ledgers: the last one is priced")
-      }
-      if let reports, let told = file.reports, reports != told {
-        Console.complain("nbiot: the ledger is of \(told) reports, not of \(reports)")
-      }
-      guard let reports = reports ?? file.reports else {
-        throw Complaint(
-          "--from-ledger: \(path) does not say how many reports there were: give --reports"
-        )
-      }
-      if let transport = file.transport, transport != "coap" {
-        Console.complain(
-          "nbiot: a ledger over \(transport) has no bytes of TLS, TCP and IP: the headers are the model's for UDP, and the "
-            + "estimate is too low"
-        )
-      }
-      do throws(TrafficReplay.Failure) {
-        return try TrafficReplay(file.ledger, reports: reports, plan, model).run(plan, model)
-      } catch {
-        throw Complaint("--from-ledger: \(path): \(Self.reason(error))")
-      }
-    }
-    let capture: CaptureTraffic
-    do throws(CaptureError) {
-      capture = try CaptureTraffic(path: path)
-    } catch {
-      switch error {
-      case .notOpened(let reason), .broken(let reason):
-        throw Complaint("--from-capture: \(reason)")
-      }
-    }
-    guard capture.packets > capture.others else {
-      throw Complaint(
-        "--from-capture: \(path): none of \(capture.packets) packets is to or from a port of the platform: "
-          + CaptureTraffic.defaultPorts.sorted().map { "\($0)" }.joined(separator: ", ")
-      )
-    }
-    guard capture.ledger.total(.up).datagrams > 0 else {
-      throw Complaint(
-        "--from-capture: \(path): no packet goes to the platform: the device has sent nothing"
-      )
-    }
-    var replay = TrafficReplay(capture)
-    if let reports {
-      if capture.reports > 0, reports != capture.reports {
-        Console.complain("nbiot: the capture shows \(capture.reports) reports, not \(reports)")
-      }
-      replay.reports = reports
-    }
-    if capture.runsBackwards {
-      Console.complain(
-        "nbiot: the capture's times run backwards: packets are priced in the order of the file, without those waits"
-      )
-    }
-    if let spacing = capture.spacing, spacing < plan.interval / 2 {
-      Console.complain(
-        "nbiot: the reports of the capture are \(EstimatePage.number(spacing / 1_000)) s apart: those that share a "
-          + "wake-up are cheaper than one each \(interval)"
-      )
-    }
-    let page = LedgerPage(ledger: capture.ledger, reports: replay.reports, transport: "")
-    if output.form == .text { for line in page.text { Console.complain("nbiot: \(line)") } }
-    return replay.run(plan, model)
-  }
-
-  private static func reason(_ failure: TrafficReplay.Failure) -> String {
-    switch failure {
-    case .reports(let number): "\(number) reports: it takes 1 to 1000000; see --reports"
-    case .excessive:
-      "over a hundred packets a report, a packet of over 65,535 bytes, or over 1,000,000 packets: is the number of "
-        + "reports right? See --reports"
-    case .empty: "the device has sent nothing"
     }
   }
 
@@ -426,7 +351,8 @@ struct EstimateCommand: AsyncParsableCommand {
     _ plans: [ReportPlan]
   ) async throws -> [Rehearsed: StreamRehearsal] {
     var rehearsals: [Rehearsed: StreamRehearsal] = [:]
-    for plan in plans where plan.transport != .coap && rehearsals[Rehearsed(plan)] == nil {
+    var tried: Set<Rehearsed> = []
+    for plan in plans where plan.transport != .coap && tried.insert(Rehearsed(plan)).inserted {
       do throws(StreamRehearsal.Failure) {
         rehearsals[Rehearsed(plan)] = try await StreamRehearsal.run(plan)
       } catch {

@@ -12,6 +12,8 @@ struct EstimatePage {
   let battery: Battery
   /// The longest life first.
   let results: [ReportEstimate]
+  /// What is odd about the file that was priced.
+  var remarks: [String] = []
   /// How many days the result is for, and how many were simulated where they were fewer.
   let days: Int
   let sample: Int?
@@ -62,7 +64,7 @@ struct EstimatePage {
 
   /// How much time was simulated.
   private var simulated: String {
-    func text(_ days: Int) -> String { days == 1 ? "1 day" : "\(days) days" }
+    func text(_ days: Int) -> String { Self.count(days, "day") }
     guard let sample else { return "\(text(days)) simulated" }
     return "\(text(sample)) simulated and scaled to \(text(days))"
   }
@@ -116,17 +118,22 @@ struct EstimatePage {
   private func delivery(_ result: ReportEstimate) -> String {
     if result.isReplay {
       return
-        "\(result.reports) reports, \(result.acknowledged) of them with an answer, \(result.retransmissions) "
-        + "retransmissions, \(result.authentications) tokens, as far as packets and counters show"
+        "\(Self.count(result.reports, "report")), \(result.acknowledged) of them with an answer, "
+        + "\(Self.count(result.retransmissions, "retransmission")), "
+        + "\(Self.count(result.authentications, "token")), as far as packets and counters show"
     }
-    var parts = ["\(result.reports) reports, \(result.acknowledged) acknowledged"]
+    var parts = [
+      "\(Self.count(result.reports, "report")), \(result.acknowledged) acknowledged"
+    ]
     if result.refused > 0 { parts.append("\(result.refused) refused") }
-    parts.append("\(result.unanswered) attempts without an answer")
+    parts.append("\(Self.count(result.unanswered, "attempt")) without an answer")
     if result.waiting > 0 { parts.append("\(result.waiting) still waiting at the end") }
-    parts.append("\(result.retransmissions) retransmissions")
-    parts.append("\(result.authentications) tokens")
+    parts.append(Self.count(result.retransmissions, "retransmission"))
+    parts.append(Self.count(result.authentications, "token"))
     if result.handshakes > 0 {
-      parts.append("\(result.handshakes) handshakes, \(result.resumptions) of them resumed")
+      parts.append(
+        "\(Self.count(result.handshakes, "handshake")), \(result.resumptions) of them resumed"
+      )
     }
     return parts.joined(separator: ", ")
   }
@@ -182,6 +189,11 @@ struct EstimatePage {
 
   private func years(_ years: Double) -> String { Self.number(years) }
   private func number(_ value: Double) -> String { Self.number(value) }
+
+  /// A number of things: 1 report, 2 reports.
+  static func count(_ number: Int, _ noun: String) -> String {
+    "\(number) \(noun)\(number == 1 ? "" : "s")"
+  }
 
   /// Three significant digits.
   static func number(_ value: Double) -> String {
@@ -280,7 +292,10 @@ struct EstimatePage {
           Member("best", .double(life.best)),
         ])
       ),
-      Member("remarks", .array(Remark.all(result, life, battery, model).map { .text($0) })),
+      Member(
+        "remarks",
+        .array((remarks + Remark.all(result, life, battery, model)).map { .text($0) })
+      ),
     ])
   }
 }

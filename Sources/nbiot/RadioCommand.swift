@@ -9,7 +9,7 @@ struct RadioFileOption: ParsableArguments {
   @Option(
     name: .customLong("radio-file"),
     help: ArgumentHelp(
-      "A JSON file with constants of the radio model in place of its own; `nbiot radio` prints their names and units.",
+      "A TOML or JSON file with constants of the radio model in place of its own; `nbiot radio` prints their names and units.",
       valueName: "file"
     ),
     completion: .file()
@@ -40,8 +40,8 @@ struct RadioCommand: ParsableCommand {
         nbiot radio
 
       Example, a file with the constants that differ on your network, and what it changes:
-        printf '{"network": {"inactivity": "10 s"}}' > radio.json
-        nbiot radio --radio-file radio.json --output json
+        printf '[network]\\ninactivity = "10 s"\\n' > radio.toml
+        nbiot radio --radio-file radio.toml --output json
 
       A constant is published, fitted to published measurements, or assumed where nobody has published anything. \
       A file gives each in its group: a number in the unit that is printed here (of %, a part of 1), or a text with \

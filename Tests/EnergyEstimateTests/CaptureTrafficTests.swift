@@ -29,12 +29,17 @@ struct CaptureTrafficTests {
       + [127, 0, 0, 1, 127, 0, 0, 1] + content
   }
 
-  /// A pcap file of raw IP packets, 1 second apart.
-  private func capture(_ packets: [[UInt8]], _ body: (String) throws -> Void) throws {
+  /// A pcap file of raw IP packets, `seconds` apart.
+  private func capture(
+    _ packets: [[UInt8]],
+    seconds: Int = 1,
+    _ body: (String) throws -> Void
+  ) throws {
     func word(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(value >> ($0 * 8) & 0xFF) } }
     var bytes = hex("d4 c3 b2 a1 02 00 04 00 00 00 00 00 00 00 00 00 00 00 04 00 65 00 00 00")
     for (number, packet) in packets.enumerated() {
-      bytes += word(1_000 + number) + word(0) + word(packet.count) + word(packet.count) + packet
+      bytes +=
+        word(1_000 + number * seconds) + word(0) + word(packet.count) + word(packet.count) + packet
     }
     try file(bytes, body)
   }
@@ -79,6 +84,19 @@ struct CaptureTrafficTests {
       expect(.acknowledgement, [0, 0, 0, 0], nil)
       let all = packets.dropLast().reduce(0) { $0 + $1.count }
       #expect(ledger.total(.up).bytes + ledger.total(.down).bytes == UInt64(all))
+    }
+  }
+
+  @Test(arguments: [(100, 4), (247, 4), (248, 0), (900, 0)])
+  func `the same message is a new one after EXCHANGE_LIFETIME, each time from the last`(
+    seconds: Int,
+    repeated: UInt64
+  ) throws {
+    let packets = [[UInt8]](repeating: datagram(true, authentication), count: 5)
+    try capture(packets, seconds: seconds) { path in
+      let ledger = try CaptureTraffic(path: path).ledger
+      #expect(ledger[.retransmission, .up].datagrams == repeated)
+      #expect(ledger[.authentication, .up].datagrams == 5 - repeated)
     }
   }
 

@@ -22,7 +22,26 @@ struct RadioFileTests {
     #expect(model[1] == RadioModel()[1])
   }
 
+  @Test func `a file in TOML says the same`() throws {
+    let json = try read(
+      #"{"class0": {"wakeUp": 800, "loss": "2 %"}, "modem": {"sleeping": "20uW", "voltage": 3.7}}"#
+    )
+    let toml = try read(
+      "# my network\n[class0]\nwakeUp = 800\nloss = \"2 %\"\r\n\n[modem]\nsleeping = '20uW'\nvoltage = 3.7\n"
+    )
+    #expect(toml == json)
+    #expect(toml[0].wakeUp == 800 && toml.modem.voltage == 3.7)
+  }
+
   @Test(arguments: [
+    ("# mine\n[class0]\nloss = 2", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9 "),
+    ("[class3]", 1, "unknown group \"class3\""),
+    ("[[class0]]\nloss = 0.1", 1, "unknown group \"class0\""),
+    ("[class0]\nlos = 0.1", 2, "unknown constant class0.los: class0 has roundTripMedian"),
+    ("[class0]\nwakeUp = true", 2, "a value is a number or a text with a unit"),
+    ("[class0]\nwakeUp = 1\nwakeUp = 2", 3, "wakeUp is given twice"),
+    ("loss = 0.1", 1, "a value belongs into a group"),
+    ("[class0]\nloss", 2, "a line is KEY = VALUE"),
     ("{\n\"class0\": {\n\"loss\": 2}}", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9 "),
     ("{\"class3\": {}}", 1, "unknown group \"class3\""),
     ("{\"class0\": {\"los\": 0.1}}", 1, "unknown constant class0.los: class0 has roundTripMedian"),

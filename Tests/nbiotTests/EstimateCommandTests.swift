@@ -50,6 +50,8 @@ struct EstimateCommandTests {
       "--from-capture has the packets already: leave out --from-ledger"
     ),
     (["--from-ledger", "x", "--compare"], "leave out --compare"),
+    (["--from-ledger", "x", "--days", "3"], "leave out --days"),
+    (["--from-capture", "x", "--days", "30"], "leave out --days"),
   ])
   func `a value out of range is refused with the range`(
     options: [String],
@@ -114,7 +116,8 @@ struct EstimateCommandTests {
   }
 
   private func estimate(_ options: [String]) async throws -> [String: Any] {
-    let run = try await nbiot(["estimate", "--days", "2", "--output", "json"] + options)
+    let days = options.contains("--from-ledger") ? [] : ["--days", "2"]
+    let run = try await nbiot(["estimate", "--output", "json"] + days + options)
     #expect(run.status == 0, "\(run.errors)")
     return try #require(run.object)
   }
@@ -274,6 +277,9 @@ struct EstimateCommandTests {
     #expect(up["report"]?["bytes"] == 245 && up["report"]?["headers"] == 5 * 28)
     let remarks = try #require(object["remarks"] as? [String])
     #expect(!remarks.contains { $0.contains("--release-assistance, where") }, "\(remarks)")
+    for told in ["the file has 2 ledgers", "the ledger is of 5 reports, not of 6"] {
+      #expect(remarks.contains { $0.contains(told) }, "\(remarks)")
+    }
     let text = try await nbiot(options)
     #expect(text.output.contains("5 reports, 3 of them with an answer"), "\(text.output)")
     #expect(text.output.contains("2 tokens"))
@@ -313,6 +319,48 @@ struct EstimateCommandTests {
     let none = try await nbiot(["estimate", "--from-capture", folder.path("none")])
     #expect(none.status == 2)
     #expect(none.errors.contains("--from-capture: "))
+  }
+
+  /// Five reports of CoAP without an answer, so many seconds apart.
+  private func capture(seconds: Int) -> Data {
+    func word(_ value: Int) -> [UInt8] { (0..<4).map { UInt8(value >> ($0 * 8) & 0xFF) } }
+    var bytes: [UInt8] = [
+      0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x65, 0, 0, 0,
+    ]
+    for number in 0..<5 {
+      let message: [UInt8] = [0x41, 2, 0, UInt8(number), 8, 0xB5] + Array("topic".utf8)
+      let length = UInt8(message.count + 8)
+      let packet: [UInt8] =
+        [0x45, 0, 0, length + 20, 0, 0, 0x40, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1]
+        + [0xC0, 0, 0x16, 0x32, 0, length, 0, 0] + message
+      bytes += word(1_000 + number * seconds) + word(0) + word(packet.count) + word(packet.count)
+      bytes += packet
+    }
+    return Data(bytes)
+  }
+
+  @Test(arguments: [
+    ("1m", "the reports of the capture are 900 s apart, not 1m: energy and life are those of"),
+    ("15m", nil), ("1h", "those that share a wake-up are cheaper than one each 1h"),
+  ])
+  func `a capture whose reports are not --interval apart says so, in JSON too`(
+    interval: String,
+    remark: String?
+  ) async throws {
+    let folder = try Folder()
+    let file = try folder.write("spaced.pcap", capture(seconds: 900))
+    let options = ["estimate", "--from-capture", file, "--output", "json", "--interval", interval]
+    let run = try await nbiot(options)
+    #expect(run.status == 0, "\(run.errors)")
+    let remarks = try #require(run.object?["remarks"] as? [String])
+    let told = remarks.filter { $0.contains("of the capture are") }
+    #expect(told.count == (remark == nil ? 0 : 1), "\(remarks)")
+    if let remark { #expect(told.first?.contains(remark) == true && run.errors.contains(remark)) }
+    let many = try await nbiot(options + ["--reports", "1000"])
+    #expect(many.status == 2 && many.output.isEmpty)
+    #expect(many.errors.contains("has only 5 packets that can be reports"), "\(many.errors)")
+    let one = try await nbiot(["estimate", "--from-capture", file, "--reports", "1"])
+    #expect(one.output.contains("1 report, 0 of them with an answer, 0 retransmissions"))
   }
 
   @Test func `a picture has the axes' units, and a name that cannot be written is refused`()
