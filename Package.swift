@@ -87,7 +87,9 @@ let deviceTargets: Targets = [
   "SecurityLayer": ["ConstrainedCore"],
   "MQTTLayer": ["ConstrainedCore", "HTTPSLayer"],
   "HTTPSLayer": ["ConstrainedCore"],
-  "HTTPSChannel": ["ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl"],
+  "HTTPSChannel": [
+    "ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl", "TrafficLedger",
+  ],
   "MQTTChannel": ["ConstrainedCore", "MQTTLayer", "CPaho"],
   "Platform": ["ConstrainedCore", "PayloadCoding"],
   "PlatformCoAP": ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform"],
@@ -184,6 +186,7 @@ let deviceTargets: Targets = [
     "ConstrainedCore", "SecurityLayer", "Platform", "PlatformHTTPS", "PlatformMQTT",
     "OpenSSLSupport", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
     "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CDevice",
+    "TrafficLedger",
   ],
 ]
 
@@ -200,6 +203,7 @@ let conditions = [
 /// The targets that keep a ledger of bytes where the trait asks for it.
 let counted: Set = [
   "CoAPLink", "DeviceDriver", "DeviceClient", "EnergyEstimate", "Agent", "DeviceLibrary",
+  "HTTPSChannel", "HTTPSDeviceLibrary",
 ]
 
 /// What needs the Swift runtime, in Sources; and BrokerPlugin, which is C.

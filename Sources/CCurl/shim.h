@@ -13,6 +13,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "wire.h"
+
 // Swift imports neither variadic functions nor the macros that libcurl puts before them.
 static inline CURLcode nbiot_curl_set_long(CURL *curl, CURLoption option, long value) {
   return (curl_easy_setopt)(curl, option, value);
@@ -117,6 +119,24 @@ static inline int nbiot_curl_protect(void *context, curl_socket_t socket, curlso
 }
 static inline CURLcode nbiot_curl_close_on_exec(CURL *curl) {
   return (curl_easy_setopt)(curl, CURLOPT_SOCKOPTFUNCTION, nbiot_curl_protect);
+}
+
+// Has the sockets of connections counted.
+static inline curl_socket_t nbiot_curl_open(void *wire, curlsocktype kind, struct curl_sockaddr *address) {
+  int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  (void)kind;
+  if (descriptor >= 0) nbiot_wire_take((struct nbiot_wire *)wire, descriptor);
+  return descriptor;
+}
+static inline int nbiot_curl_close(void *wire, curl_socket_t descriptor) {
+  return nbiot_wire_close((struct nbiot_wire *)wire, descriptor);
+}
+static inline CURLcode nbiot_curl_count_wire(CURL *curl, struct nbiot_wire *wire) {
+  CURLcode code = (curl_easy_setopt)(curl, CURLOPT_OPENSOCKETFUNCTION, nbiot_curl_open);
+  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_OPENSOCKETDATA, wire);
+  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_CLOSESOCKETFUNCTION, nbiot_curl_close);
+  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_CLOSESOCKETDATA, wire);
+  return code;
 }
 
 static inline curl_socket_t nbiot_curl_no_socket(void) { return CURL_SOCKET_TIMEOUT; }

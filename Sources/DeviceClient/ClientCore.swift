@@ -12,6 +12,8 @@ protocol ClientCore: AnyObject, Sendable {
   var counters: DeviceCounters { get }
   var traffic: DeviceTraffic { get }
   var ledger: TrafficLedger { get }
+  /// Whether no connection is ending any more whose last segments the ledger will have.
+  var isLedgerComplete: Bool { get }
   var keepingFailure: StoreError? { get }
   func start()
   func stop()

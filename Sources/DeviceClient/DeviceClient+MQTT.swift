@@ -152,6 +152,9 @@ extension DeviceClient {
       channel.connectTimeout = wanted.answerTimeout
       channel.usesProxy = wanted.usesProxy
       let requests = try HTTPSChannel(channel, authorities: authorities.span)
+      #if LEDGER
+      meter.add(requests.traffic)
+      #endif
       return TokenSource(
         identity: identity,
         secret: own,

@@ -438,9 +438,17 @@ public final class DeviceClient: Sendable {
   /// The traffic by purpose and direction, in finer purposes than `traffic`.
   ///
   /// Over CoAP it has every byte of UDP, with the headers of IP and UDP, and is empty where the package was built
-  /// without its trait `Ledger`. Over MQTT and HTTPS it has the bytes of packets, and of requests and answers; those of
-  /// TLS, TCP and IP are the libraries' and the system's.
+  /// without its trait `Ledger`. Over HTTPS it has every byte of TLS, TCP and IP with that trait, as the kernel counts
+  /// them, and without it only requests and answers. Over MQTT it has packets; their TLS, TCP and IP are missing.
   public var ledger: TrafficLedger { core.ledger }
+
+  /// Waits, for at most a second, until a closed client's connections have ended on both sides and the ledger has their
+  /// last segments.
+  package func completeLedger() async {
+    for _ in 0..<100 where !core.isLedgerComplete {
+      try? await Task.sleep(for: .milliseconds(10))
+    }
+  }
 
   /// Why the last write of the DTLS session to the session file failed, which costs the next start
   /// a full handshake; `nil` after success.

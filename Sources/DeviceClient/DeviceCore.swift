@@ -117,6 +117,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   var counters: DeviceCounters { state.withLock { $0.session.counters } }
   var traffic: DeviceTraffic { state.withLock { $0.traffic } }
+  var isLedgerComplete: Bool { true }
+
   var ledger: TrafficLedger {
     state.withLock { state in
       #if LEDGER

@@ -100,6 +100,7 @@ final class HTTPSCore: ClientCore, Sendable {
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
   var ledger: TrafficLedger { meter.ledger }
+  var isLedgerComplete: Bool { meter.isLedgerComplete }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   /// Line and fields of a request, with a token of 32 bytes as the guide has it; TLS and TCP are not in it.
@@ -111,7 +112,7 @@ final class HTTPSCore: ClientCore, Sendable {
     let token = [UInt8](repeating: UInt8(ascii: "0"), count: 32)
     try? request.password.replace(with: token.span)
     return MessageOverhead(
-      bytes: MeteredHTTPSLayer<HTTPSChannel>.size(of: request, host: host, 0)
+      bytes: request.size(host: host, body: 0)
     )
   }
 

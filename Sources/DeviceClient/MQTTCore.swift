@@ -158,6 +158,7 @@ final class MQTTCore: ClientCore, Sendable {
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
   var ledger: TrafficLedger { meter.ledger }
+  var isLedgerComplete: Bool { meter.isLedgerComplete }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
   var registeredClientID: String { state.withLock { $0.registeredClientID } }
 

@@ -3,7 +3,9 @@ internal import ConstrainedCore
 internal import HTTPSLayer
 internal import TrafficLedger
 
-/// A layer whose requests are counted, and told in words; TLS and TCP are not in the counts.
+/// A layer whose requests are counted, and told in words.
+///
+/// TLS and TCP are not in these counts; the ledger has all from the channel itself.
 struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   private var layer: Layer
   private let meter: PacketMeter
@@ -36,6 +38,15 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     self.show = show
   }
 
+  /// Whether the meter's ledger has requests and answers; otherwise it has the channel's.
+  private static var keepsLedger: Bool {
+    #if LEDGER
+    false
+    #else
+    true
+    #endif
+  }
+
   /// Counts a request that has begun.
   private mutating func note(
     _ request: borrowing @_addressable HTTPSRequest,
@@ -43,7 +54,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     _ start: [UInt8]
   ) {
     kind = request.password.isEmpty ? authentication : .other
-    size = Self.size(of: request, host: host, count)
+    size = request.size(host: host, body: count)
     isUnderWay = true
     if !request.password.isEmpty { mask?.note(token: request.password.bytes) }
     if let show {
@@ -92,30 +103,17 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     let sends = layer.sends
     guard sends > 0 else { return }
     for number in 0..<sends {
-      meter.send(size, kind, for: number == 0 ? .report : .retransmission)
+      meter.send(
+        size,
+        kind,
+        for: number == 0 ? .report : .retransmission,
+        isInLedger: Self.keepsLedger
+      )
     }
     switch kind {
     case .connection, .token: meter.noteConnect(kind)
     case .other: meter.notePublish()
     }
-  }
-
-  /// The bytes of a request: its line, its fields and its body.
-  static func size(
-    of request: borrowing @_addressable HTTPSRequest,
-    host: Int,
-    _ count: Int
-  ) -> Int {
-    let content =
-      switch request.content {
-      case .json: "Content-Type: application/json\r\n".utf8.count
-      case .octets: "Content-Type: application/octet-stream\r\n".utf8.count
-      case .form: "Content-Type: application/x-www-form-urlencoded\r\n".utf8.count
-      }
-    let password =
-      request.password.isEmpty ? 0 : "password: \r\n".utf8.count + request.password.count
-    let fixed = "POST  HTTP/1.1\r\nHost: \r\nContent-Length: \(count)\r\n\r\n".utf8.count
-    return fixed + request.path.count + host + content + password + count
   }
 }
 
@@ -156,7 +154,7 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     countSends()
     switch event {
     case .answered:
-      meter.receive(layer.head.size, kind, for: .answer)
+      meter.receive(layer.head.size, kind, for: .answer, isInLedger: Self.keepsLedger)
       switch kind {
       case .connection, .token: meter.noteConnack(isAccepted: layer.head.status == 200)
       case .other: meter.notePuback()

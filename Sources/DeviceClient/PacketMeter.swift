@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CoAPLink
 internal import ConstrainedCore
+internal import HTTPSChannel
 internal import MQTTLayer
 internal import Synchronization
 internal import TrafficLedger
@@ -11,22 +12,53 @@ final class PacketMeter: Sendable {
     var traffic = DeviceTraffic()
     var counters = DeviceCounters()
     var ledger = TrafficLedger()
+    #if LEDGER
+    /// What went over HTTPS, if anything does.
+    var https: HTTPSTraffic?
+    #endif
   }
 
   private let counts = Mutex(Counts())
 
   var traffic: DeviceTraffic { counts.withLock { $0.traffic } }
   var counters: DeviceCounters { counts.withLock { $0.counters } }
-  var ledger: TrafficLedger { counts.withLock { $0.ledger } }
+
+  /// What was counted here, and over HTTPS.
+  var ledger: TrafficLedger {
+    counts.withLock {
+      var ledger = $0.ledger
+      #if LEDGER
+      if let https = $0.https { ledger.add(https.ledger) }
+      #endif
+      return ledger
+    }
+  }
+
+  /// Whether no connection of HTTPS is ending any more.
+  var isLedgerComplete: Bool {
+    #if LEDGER
+    counts.withLock { $0.https?.isOver ?? true }
+    #else
+    true
+    #endif
+  }
+
+  #if LEDGER
+  /// Has what went over HTTPS in the ledger.
+  func add(_ https: HTTPSTraffic) { counts.withLock { $0.https = https } }
+  #endif
 
   /// Counts a packet that is about to be sent.
   func send(
     _ bytes: Int,
     _ kind: PacketKind,
-    for purpose: TrafficLedger.Purpose = .acknowledgement
+    for purpose: TrafficLedger.Purpose = .acknowledgement,
+    isInLedger: Bool = true
   ) {
     counts.withLock {
-      $0.ledger.count(kind == .other ? purpose : .authentication, .up, bytes: bytes)
+      if isInLedger {
+        $0.ledger.count(kind == .other ? purpose : .authentication, .up, bytes: bytes)
+      }
       switch kind {
       case .connection: $0.traffic.authentication.send(bytes)
       case .token: $0.traffic.tokens.send(bytes)
@@ -41,10 +73,13 @@ final class PacketMeter: Sendable {
   func receive(
     _ bytes: Int,
     _ kind: PacketKind,
-    for purpose: TrafficLedger.Purpose = .acknowledgement
+    for purpose: TrafficLedger.Purpose = .acknowledgement,
+    isInLedger: Bool = true
   ) {
     counts.withLock {
-      $0.ledger.count(kind == .other ? purpose : .authentication, .down, bytes: bytes)
+      if isInLedger {
+        $0.ledger.count(kind == .other ? purpose : .authentication, .down, bytes: bytes)
+      }
       switch kind {
       case .connection: $0.traffic.authentication.receive(bytes)
       case .token: $0.traffic.tokens.receive(bytes)

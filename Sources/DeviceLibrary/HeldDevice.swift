@@ -17,9 +17,6 @@ internal import SymmetricSecurity
 internal import SystemClocks
 internal import UDPTransport
 
-#if LEDGER
-internal import TrafficLedger
-#endif
 
 /// The contents of the caller's memory: a durable device with its socket.
 ///
@@ -204,30 +201,7 @@ extension HeldDevice {
   #if LEDGER
   /// Reads where the bytes went.
   func read(_ ledger: inout nbiot_ledger) {
-    let counted = driver.ledger
-    ledger.up = Self.side(counted, .up)
-    ledger.down = Self.side(counted, .down)
-  }
-
-  private static func side(
-    _ ledger: TrafficLedger,
-    _ direction: TrafficLedger.Direction
-  ) -> nbiot_ledger_side {
-    func traffic(_ purpose: TrafficLedger.Purpose) -> nbiot_traffic {
-      let count = ledger[purpose, direction]
-      return nbiot_traffic(datagrams: count.datagrams, bytes: count.bytes)
-    }
-    var side = nbiot_ledger_side()
-    side.authentication = traffic(.authentication)
-    side.handshake = traffic(.handshake)
-    side.report = traffic(.report)
-    side.answer = traffic(.answer)
-    side.acknowledgement = traffic(.acknowledgement)
-    side.retransmission = traffic(.retransmission)
-    side.overhead = traffic(.overhead)
-    side.keep_alive = traffic(.keepAlive)
-    side.headers = traffic(.headers)
-    return side
+    ledger = nbiot_ledger(driver.ledger)
   }
   #endif
 }

@@ -29,6 +29,10 @@ struct ChannelState: ~Copyable {
   /// Where the body goes if it is a file.
   var file = FileSink()
   #endif
+  #if LEDGER
+  /// What counts the segments of its connections; the channel's `HTTPSTraffic` owns it.
+  var wire: UnsafeMutablePointer<nbiot_wire>?
+  #endif
   /// libcurl's words about a failure, which end with a zero.
   var problem = InlineArray<256, UInt8>(repeating: 0)
 

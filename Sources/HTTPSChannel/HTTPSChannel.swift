@@ -4,6 +4,10 @@ internal import ConstrainedCore
 public import HTTPSLayer
 internal import OpenSSLSupport
 
+#if LEDGER
+internal import TrafficLedger
+#endif
+
 /// HTTPS requests to one server over libcurl's multi interface, which a `poll` loop sees as one descriptor.
 ///
 /// HTTP/1.1 over TLS 1.2 or later, with certificate and name verified; nothing turns that off. One connection is kept
@@ -24,6 +28,12 @@ public struct HTTPSChannel: ~Copyable {
   private var held: UnsafeMutablePointer<UInt8>?
   private var heldCount = 0
   private(set) var isUnderWay = false
+  #if LEDGER
+  /// What was sent and received.
+  package let traffic: HTTPSTraffic
+  /// The request under way, as the ledger will have it; no bytes where it is none of `start`.
+  private var counted: (purpose: TrafficLedger.Purpose, bytes: Int) = (.report, 0)
+  #endif
 
   /// A channel to a server; nothing is connected yet.
   ///
@@ -42,12 +52,24 @@ public struct HTTPSChannel: ~Copyable {
       unsafe curl_easy_cleanup(easy)
       throw .system(code: nbiot_curl_errno())
     }
-    let code = unsafe Self.prepare(easy, state, settings, authorities)
+    var code = unsafe Self.prepare(easy, state, settings, authorities)
+    #if LEDGER
+    guard let traffic = HTTPSTraffic() else {
+      unsafe curl_easy_cleanup(easy)
+      unsafe state.end()
+      throw .system(code: ENOMEM)
+    }
+    unsafe state.pointee.wire = traffic.wire
+    if code == CURLE_OK { unsafe code = nbiot_curl_count_wire(easy, traffic.wire) }
+    #endif
     guard code == CURLE_OK else {
       unsafe curl_easy_cleanup(easy)
       unsafe state.end()
       throw .library(code: Int32(bitPattern: code.rawValue))
     }
+    #if LEDGER
+    self.traffic = traffic
+    #endif
     unsafe self.easy = easy
     unsafe self.state = state
     self.settings = settings
@@ -109,8 +131,12 @@ public struct HTTPSChannel: ~Copyable {
     if code == CURLE_OK {
       unsafe code = nbiot_curl_count_sends(
         easy,
-        { context, _, _, _, _ in
-          if let state = unsafe StatePointer(context) { unsafe state.pointee.sends += 1 }
+        { context, _, _, _, port in
+          guard let state = unsafe StatePointer(context) else { return 0 }
+          unsafe state.pointee.sends += 1
+          #if LEDGER
+          unsafe nbiot_wire_shake(state.pointee.wire, port)
+          #endif
           return 0
         },
         state
@@ -207,6 +233,9 @@ extension HTTPSChannel: HTTPSLayer {
   /// Begins a request that sends the held body.
   public mutating func begin(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
     guard !isUnderWay else { return false }
+    #if LEDGER
+    note(request, heldCount)
+    #endif
     // SAFETY: the held body stays where it is while a request is under way; no bytes need no place.
     let code =
       if let held = unsafe held {
@@ -223,12 +252,44 @@ extension HTTPSChannel: HTTPSLayer {
     body: Span<UInt8>
   ) -> Bool {
     guard !isUnderWay else { return false }
+    #if LEDGER
+    note(request, body.count)
+    #endif
     // SAFETY: libcurl copies exactly the span's bytes.
     let code = unsafe body.withUnsafeBytes {
       unsafe nbiot_curl_copy_body(easy, $0.baseAddress, curl_off_t($0.count))
     }
     return code == CURLE_OK && start(request)
   }
+
+  #if LEDGER
+  /// Notes a request for the ledger.
+  private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ body: Int) {
+    var host = settings.host.count
+    if settings.port != 443 {
+      host +=
+        settings.port < 10
+        ? 2 : settings.port < 100 ? 3 : settings.port < 1_000 ? 4 : settings.port < 10_000 ? 5 : 6
+    }
+    counted = (
+      request.password.isEmpty ? .authentication : .report,
+      request.size(host: host, body: body)
+    )
+  }
+
+  /// Counts a request that has ended, each time that it was sent.
+  private mutating func countSends() {
+    guard counted.bytes > 0 else { return }
+    for number in 0..<sends {
+      traffic.count(
+        number == 0 || counted.purpose == .authentication ? counted.purpose : .retransmission,
+        .up,
+        bytes: counted.bytes
+      )
+    }
+    counted.bytes = 0
+  }
+  #endif
 
   private mutating func start(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
     unsafe state.pointee.forgetAnswer()
@@ -264,6 +325,9 @@ extension HTTPSChannel: HTTPSLayer {
   public mutating func cancel() {
     guard isUnderWay else { return }
     isUnderWay = false
+    #if LEDGER
+    countSends()
+    #endif
     _ = unsafe curl_multi_remove_handle(multi, easy)
     wipeFields()
     unsafe state.pointee.forgetAnswer()
@@ -310,6 +374,10 @@ extension HTTPSChannel: HTTPSLayer {
   /// Ends the request under way with libcurl's result.
   private mutating func end(_ code: CURLcode) -> HTTPSLayerEvent {
     isUnderWay = false
+    #if LEDGER
+    let purpose = counted.purpose
+    countSends()
+    #endif
     let status = unsafe nbiot_curl_number(easy, CURLINFO_RESPONSE_CODE)
     let wasSent = unsafe nbiot_curl_number(easy, CURLINFO_REQUEST_SIZE) > 0
     let verified = unsafe nbiot_curl_number(easy, CURLINFO_SSL_VERIFYRESULT)
@@ -326,6 +394,10 @@ extension HTTPSChannel: HTTPSLayer {
     if code == CURLE_OK, status > 0 {
       unsafe state.pointee.head.status = UInt16(clamping: status)
       unsafe state.pointee.head.size = state.pointee.headCount + state.pointee.bodyCount
+      #if LEDGER
+      let size = unsafe state.pointee.head.size
+      traffic.count(purpose == .report ? .answer : purpose, .down, bytes: size)
+      #endif
       return .answered
     }
     let isTooLong = unsafe state.pointee.isTooLong

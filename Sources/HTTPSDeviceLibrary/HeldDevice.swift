@@ -17,6 +17,9 @@ internal import SystemClocks
 struct HeldDevice: ~Copyable {
   var driver: DescriptorDriver<HTTPSLink<HTTPSChannel, SystemRandom>>
   let topic: Topic?
+  #if LEDGER
+  private let traffic: HTTPSTraffic
+  #endif
   /// By how many seconds the platform's clock was ahead when that was told of last.
   private var toldDifference: Int64 = 0
   /// Whether `answer` is the platform's id of the report, and not its text.
@@ -33,12 +36,11 @@ struct HeldDevice: ~Copyable {
     try unsafe Self.readEndpoint(config, identity, &host, &port)
     let durable = unsafe try Self.reportSettings(config)
     let fingerprint = try Self.makeFingerprint(identity, secret, host, port, mode: 3)
-    let link = try Self.makeLink(
-      identity,
-      secret,
-      unsafe Self.linkSettings(config),
-      unsafe Self.makeChannel(config, host.bytes, port)
-    )
+    let channel = unsafe try Self.makeChannel(config, host.bytes, port)
+    #if LEDGER
+    let traffic = channel.traffic
+    #endif
+    let link = try Self.makeLink(identity, secret, unsafe Self.linkSettings(config), channel)
     let path = unsafe text(config.state_directory).trimmed
     guard !path.isEmpty else { throw .argument }
     do throws(StoreError) {
@@ -59,6 +61,9 @@ struct HeldDevice: ~Copyable {
       throw .disk(error)
     }
     self.topic = topic
+    #if LEDGER
+    self.traffic = traffic
+    #endif
   }
 }
 
@@ -149,6 +154,11 @@ extension HeldDevice {
     counters.requests = UInt64(done.authentications + done.reports)
     counters.transmissions = counters.requests
   }
+
+  #if LEDGER
+  /// Reads where the bytes went.
+  func read(_ ledger: inout nbiot_ledger) { ledger = nbiot_ledger(traffic.ledger) }
+  #endif
 }
 
 // MARK: - Parts

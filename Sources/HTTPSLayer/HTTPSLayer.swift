@@ -63,6 +63,29 @@ public struct HTTPSRequest: ~Copyable {
 
   /// Starts without a path.
   public init() {}
+
+  /// The bytes of the request's line, its fields and a body of so many bytes, without TLS.
+  ///
+  /// `host` is the length of the field Host.
+  package borrowing func size(host: Int, body: Int) -> Int {
+    let type =
+      switch content {
+      case .json: Span("Content-Type: application/json\r\n" as StaticString).count
+      case .octets: Span("Content-Type: application/octet-stream\r\n" as StaticString).count
+      case .form:
+        Span("Content-Type: application/x-www-form-urlencoded\r\n" as StaticString).count
+      }
+    let token =
+      password.isEmpty ? 0 : Span("password: \r\n" as StaticString).count + password.count
+    let fixed = Span("POST  HTTP/1.1\r\nHost: \r\nContent-Length: \r\n\r\n" as StaticString).count
+    var digits = 1
+    var rest = body
+    while rest >= 10 {
+      rest /= 10
+      digits += 1
+    }
+    return fixed + digits + path.count + host + type + token + body
+  }
 }
 
 /// What a request's body is.

@@ -10,7 +10,8 @@ public struct TrafficLedger: Sendable {
   public enum Purpose: UInt8, Sendable {
     /// Requests for a token and for a secret, and their answers; over MQTT CONNECT, CONNACK and DISCONNECT.
     case authentication
-    /// Handshakes, repeated flights included, and what else the security layer says for itself.
+    /// Handshakes of DTLS, repeated flights included, and what else it says for itself; of TLS what comes before the
+    /// first request.
     case handshake
     /// Reports and other requests, sent for the first time.
     case report
@@ -24,7 +25,7 @@ public struct TrafficLedger: Sendable {
     case overhead
     /// PINGREQ and PINGRESP; CoAP and HTTPS have none.
     case keepAlive
-    /// The headers of IP and UDP.
+    /// The headers of IP and UDP, or TCP.
     case headers
 
     /// The number of purposes.

@@ -65,6 +65,38 @@ struct HTTPSCommandTests {
     #expect(run.errors.contains("1 /auth, "))
   }
 
+  @Test
+  func `the ledger has every byte of TLS that a relay has seen, and the headers of TCP and IP`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    let relay = try StreamRelay(to: peer.port)
+    let run = try await nbiot(
+      [
+        "publish", "--output", "json", "--topic", "/a1B2c3D4e5F/device1/user/update", "--ledger",
+      ] + options(peer) + ["--endpoint", "127.0.0.1:\(relay.port)"],
+      input: "{\"value\":1}\n{\"value\":2}\n"
+    )
+    relay.stop()
+    #expect(run.status == 0, "\(run.errors)")
+    let last = try #require(run.output.split(separator: "\n").last)
+    let object = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
+    let ledger = try #require(object?["ledger"] as? [String: Any])
+    let counted = relay.counted
+    for (name, bytes) in [("up", counted.up), ("down", counted.down)] {
+      let side = try #require(ledger[name] as? [String: [String: Int]])
+      func bytesOf(_ purpose: String) -> Int { side[purpose]?["bytes"] ?? 0 }
+      let all = side.keys.reduce(0) { $0 + bytesOf($1) }
+      #expect(all - bytesOf("headers") == bytes, "\(name): \(side)")
+      // A SYN of 60 bytes, and 52 for each segment after it: both sides' requests, answers and ends at least.
+      #expect(bytesOf("headers") % 52 == 8 && bytesOf("headers") >= 60 + 5 * 52)
+      #expect(bytesOf("handshake") > 300 && bytesOf("overhead") > 0)
+      #expect(bytesOf("authentication") > 0)
+    }
+    let up = try #require(ledger["up"] as? [String: [String: Int]])
+    #expect(up["report"]?["datagrams"] == 2 && up["handshake"]?["datagrams"] == counted.connections)
+  }
+
   @Test func `a file of 131,072 bytes arrives whole, and one byte more is refused before`()
     async throws
   {

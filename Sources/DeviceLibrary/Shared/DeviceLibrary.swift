@@ -149,7 +149,7 @@ public func nbiot_read_ledger(
     return NBIOT_ARGUMENT.rawValue
   }
   unsafe ledger.pointee = nbiot_ledger()
-  #if MQTT || HTTPS || !LEDGER
+  #if MQTT || !LEDGER
   _ = unsafe held
   return NBIOT_ARGUMENT.rawValue
   #else
