@@ -17,7 +17,6 @@ internal import SymmetricSecurity
 internal import SystemClocks
 internal import UDPTransport
 
-
 /// The contents of the caller's memory: a durable device with its socket.
 ///
 /// Its two pointers are the caller's, and are only passed back.
