@@ -46,7 +46,9 @@ extension EstimateCommand {
           "--from-ledger: \(path) does not say how many reports there were: give --reports"
         )
       }
-      if let transport = file.transport, transport != "coap" {
+      if let transport = file.transport, transport != "coap",
+        transport != "https" || file.ledger[.headers, .up].bytes == 0
+      {
         remark(
           "a ledger over \(transport) has no bytes of TLS, TCP and IP: the headers are the model's for UDP, and the "
             + "estimate is too low"

@@ -94,6 +94,9 @@ struct HTTPSCommandTests {
       #expect(bytesOf("authentication") > 0)
     }
     let up = try #require(ledger["up"] as? [String: [String: Int]])
+    try write("ledger.jsonl", Array(run.output.utf8))
+    let priced = try await nbiot(["estimate", "--from-ledger", path("ledger.jsonl"), "--psm"])
+    #expect(priced.status == 0 && !priced.errors.contains("TLS"), "\(priced.errors)")
     #expect(up["report"]?["datagrams"] == 2 && up["handshake"]?["datagrams"] == counted.connections)
   }
 
