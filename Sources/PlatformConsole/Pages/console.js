@@ -40,7 +40,7 @@ export const world = {
   missing(device) { return device.missing(this.now(), this.start, this.isFixed, this.end); },
 };
 
-const list = new List(world, (device) => { location.hash = `#/device/${address(device.path)}`; });
+const list = new List(world, (device) => go(`#/device/${address(device.path)}`));
 const devicePage = new DevicePage(world);
 const faultsPage = new FaultsPage(world);
 const places = {
@@ -145,12 +145,21 @@ function connect() {
   };
 }
 
+/** Shows a page at once: the browser tells of a new address only later, maybe after the next key. */
+function go(hash) {
+  if (location.hash === hash) return;
+  location.hash = hash;
+  show();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName);
   if (event.key === "Escape") {
     if (document.body.dataset.page !== "list") {
-      location.hash = "#/";
+      // The next key is none that is typed into a field, however soon it comes.
+      document.activeElement?.blur();
+      go("#/");
       list.focus();
     } else if (event.target.id === "search") {
       list.search("");
@@ -161,10 +170,10 @@ document.addEventListener("keydown", (event) => {
   if (isTyping) return;
   if (event.key === "/") {
     event.preventDefault();
-    if (document.body.dataset.page !== "list") location.hash = "#/";
+    if (document.body.dataset.page !== "list") go("#/");
     document.getElementById("search").focus();
   } else if (event.key === "f") {
-    location.hash = "#/faults";
+    go("#/faults");
   }
 });
 window.addEventListener("hashchange", show);
