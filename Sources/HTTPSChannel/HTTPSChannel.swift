@@ -23,7 +23,7 @@ public struct HTTPSChannel: ~Copyable {
   let easy: UnsafeMutableRawPointer
   /// Holds the connection; `nil` while there is none.
   private var multi: UnsafeMutableRawPointer?
-  private let settings: HTTPSChannelSettings
+  let settings: HTTPSChannelSettings
   private var fields: UnsafeMutablePointer<curl_slist>?
   private var held: UnsafeMutablePointer<UInt8>?
   private var heldCount = 0
@@ -32,7 +32,7 @@ public struct HTTPSChannel: ~Copyable {
   /// What was sent and received.
   package let traffic: HTTPSTraffic
   /// The request under way, as the ledger will have it; no bytes where it is none of `start`.
-  private var counted: (purpose: TrafficLedger.Purpose, bytes: Int) = (.report, 0)
+  var counted: (purpose: TrafficLedger.Purpose, bytes: Int) = (.report, 0)
   #endif
 
   /// A channel to a server; nothing is connected yet.
@@ -261,35 +261,6 @@ extension HTTPSChannel: HTTPSLayer {
     }
     return code == CURLE_OK && start(request)
   }
-
-  #if LEDGER
-  /// Notes a request for the ledger.
-  private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ body: Int) {
-    var host = settings.host.count
-    if settings.port != 443 {
-      host +=
-        settings.port < 10
-        ? 2 : settings.port < 100 ? 3 : settings.port < 1_000 ? 4 : settings.port < 10_000 ? 5 : 6
-    }
-    counted = (
-      request.password.isEmpty ? .authentication : .report,
-      request.size(host: host, body: body)
-    )
-  }
-
-  /// Counts a request that has ended, each time that it was sent.
-  private mutating func countSends() {
-    guard counted.bytes > 0 else { return }
-    for number in 0..<sends {
-      traffic.count(
-        number == 0 || counted.purpose == .authentication ? counted.purpose : .retransmission,
-        .up,
-        bytes: counted.bytes
-      )
-    }
-    counted.bytes = 0
-  }
-  #endif
 
   private mutating func start(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
     unsafe state.pointee.forgetAnswer()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 internal import Foundation
+internal import PlatformBroker
 internal import SystemClocks
 
 /// A command that answers a message: one process for each, in a process group of its own, for a limited time.
@@ -58,50 +59,17 @@ struct AnswerCommand: Sendable {
     output: Int32,
     _ variables: [String: String]
   ) throws(Complaint) -> pid_t {
-    var actions = unsafe posix_spawn_file_actions_t()
-    var attributes = posix_spawnattr_t()
-    var signals = sigset_t()
-    // SAFETY: all of them are local values, which the system reads until `posix_spawn` has returned.
-    unsafe posix_spawn_file_actions_init(&actions)
-    unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
-    unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-    // The connection's socket would be passed on: the library that makes it does not mark it. Swift does not import what
-    // closes all others at once; numbers that are not open cost nothing.
-    for descriptor in (STDERR_FILENO + 1)..<1_024 {
-      unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
-    }
-    unsafe posix_spawnattr_init(&attributes)
-    unsafe sigemptyset(&signals)
-    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-    for number in [SIGINT, SIGTERM, SIGPIPE, SIGQUIT] { unsafe sigaddset(&signals, number) }
-    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-    unsafe posix_spawnattr_setpgroup(&attributes, 0)
-    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-    unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
-    defer {
-      unsafe posix_spawn_file_actions_destroy(&actions)
-      unsafe posix_spawnattr_destroy(&attributes)
-    }
     var environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
     for name in ["NBIOT_DEVICE_SECRET", "NBIOT_PRODUCT_SECRET"] { environment[name] = nil }
-    let arguments: [String] = ["/bin/sh", "-c", command]
-    var words: [UnsafeMutablePointer<CChar>?] = unsafe arguments.map { unsafe strdup($0) }
-    unsafe words.append(nil)
-    var settings: [UnsafeMutablePointer<CChar>?] = unsafe environment.map {
-      unsafe strdup("\($0.key)=\($0.value)")
+    do throws(ChildError) {
+      return try ChildProcess.spawn(
+        ["/bin/sh", "-c", command],
+        environment.map { "\($0)=\($1)" },
+        [(input, STDIN_FILENO), (output, STDOUT_FILENO), (STDERR_FILENO, STDERR_FILENO)]
+      )
+    } catch {
+      throw Complaint("--exec: /bin/sh cannot be run (\(error))", .undelivered)
     }
-    unsafe settings.append(nil)
-    defer {
-      unsafe words.forEach { unsafe free($0) }
-      unsafe settings.forEach { unsafe free($0) }
-    }
-    var child: pid_t = 0
-    // SAFETY: both lists end with a null pointer, and their texts with a zero byte.
-    let code = unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, &words, &settings)
-    guard code == 0 else {
-      throw Complaint("--exec: /bin/sh cannot be run (\(PrivateFile.text(code)))", .undelivered)
-    }
-    return child
   }
 
   /// Reads what it prints until it has ended, or its time is over.

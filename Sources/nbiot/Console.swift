@@ -18,13 +18,13 @@ enum Console {
 
   /// Prints a line; text from others in it can neither control the terminal nor start another line.
   static func print(_ line: String) {
-    write(Data((ReadableText.line(line.utf8Span.span) + "\n").utf8))
+    write(Array((ReadableText.line(line.utf8Span.span) + "\n").utf8))
   }
 
   /// Prints a text of several lines, in which each text from others is on one line.
   static func print(lines: String) {
     let text = ReadableText.plain(lines.utf8Span.span, keepsLines: true) ?? lines
-    write(Data((text + "\n").utf8))
+    write(Array((text + "\n").utf8))
   }
 
   /// Prints a line that cannot be obtained again; uses standard error if standard output cannot be
@@ -33,7 +33,9 @@ enum Console {
     // If the reader has gone, that must not end the program before the line is printed.
     _ = signal(SIGPIPE, SIG_IGN)
     let shown = ReadableText.line(line.utf8Span.span)
-    guard failure(writing: Data((shown + "\n").utf8), to: STDOUT_FILENO) != 0 else { return }
+    guard (try? Descriptor.write(Array((shown + "\n").utf8), to: STDOUT_FILENO)) == nil else {
+      return
+    }
     complain(line)
     endWithoutOutput()
   }
@@ -41,56 +43,28 @@ enum Console {
   /// Prints a line of JSON with harmful characters in strings escaped, which does not change its
   /// value.
   static func print(json line: Span<UInt8>) {
-    write(Data((ReadableText.line(line) + "\n").utf8))
+    write(Array((ReadableText.line(line) + "\n").utf8))
   }
 
   /// Prints raw bytes.
   static func print(raw line: Span<UInt8>) {
-    var data = Data(capacity: line.count + 1)
-    for index in line.indices { data.append(line[index]) }
-    data.append(0x0A)
-    write(data)
+    write(line.indices.map { line[$0] } + [0x0A])
   }
 
   /// Ends the program if standard output cannot be written, because its reader would miss results.
-  private static func write(_ data: Data) {
-    let code = failure(writing: data, to: STDOUT_FILENO)
-    guard code != 0 else { return }
-    // If a library ignores the signal.
-    if code == EPIPE { EndingSignal.endByClosedPipe() }
-    endWithoutOutput()
+  private static func write(_ bytes: [UInt8]) {
+    do throws(Descriptor.Failure) {
+      try Descriptor.write(bytes, to: STDOUT_FILENO)
+    } catch {
+      // If a library ignores the signal.
+      if error.code == EPIPE { EndingSignal.endByClosedPipe() }
+      endWithoutOutput()
+    }
   }
 
   private static func endWithoutOutput() -> Never {
     complain("nbiot: standard output cannot be written: check the disk, or who reads it")
     Glibc.exit(ExitStatus.output.rawValue)
-  }
-
-  /// Writes everything, even if another program has made the pipe or terminal non-blocking; returns
-  /// the error number, or 0.
-  private static func failure(writing data: Data, to descriptor: Int32) -> Int32 {
-    var offset = 0
-    while offset < data.count {
-      // SAFETY: the pointer covers the rest of the data and does not outlive the call.
-      let count = unsafe data.withUnsafeBytes {
-        unsafe Glibc.write(
-          descriptor,
-          $0.baseAddress.map { unsafe $0 + offset },
-          $0.count - offset
-        )
-      }
-      let code = errno
-      if count >= 0 {
-        offset += count
-      } else if code == EAGAIN {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        // SAFETY: one entry, and the call does not keep the pointer.
-        _ = unsafe poll(&entry, 1, -1)
-      } else if code != EINTR {
-        return code
-      }
-    }
-    return 0
   }
 
   /// Whether standard output accepts more at once, or fails at once; neither is true for a pipe

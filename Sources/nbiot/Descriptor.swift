@@ -29,7 +29,7 @@ enum Descriptor {
     return bytes
   }
 
-  /// Writes all of them.
+  /// Writes all of them, even if another program has made the pipe or terminal non-blocking.
   static func write(_ bytes: [UInt8], to descriptor: Int32) throws(Failure) {
     var offset = 0
     while offset < bytes.count {
@@ -41,9 +41,16 @@ enum Descriptor {
           $0.count - offset
         )
       }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw Failure(code: errno) }
-      offset += count
+      let code = errno
+      if count >= 0 {
+        offset += count
+      } else if code == EAGAIN {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one entry, and the call does not keep the pointer.
+        _ = unsafe poll(&entry, 1, -1)
+      } else if code != EINTR {
+        throw Failure(code: code)
+      }
     }
   }
 }

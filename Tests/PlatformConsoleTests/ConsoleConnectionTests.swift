@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import PayloadValues
+import TestSupport
 import Testing
 
 @testable import PlatformConsole
@@ -13,30 +14,6 @@ struct ConsoleConnectionTests {
     func perform(_ request: PayloadValue, _ answer: @escaping @Sendable (PayloadValue) -> Void) {
       answer(request)
     }
-  }
-
-  /// A connection to a port of this machine, with at most 5 seconds for each read.
-  private static func connection(to port: Int) throws -> Int32 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = UInt16(port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var patience = timeval(tv_sec: 5, tv_usec: 0)
-    unsafe setsockopt(
-      descriptor,
-      SOL_SOCKET,
-      SO_RCVTIMEO,
-      &patience,
-      socklen_t(MemoryLayout<timeval>.size)
-    )
-    let result = unsafe withUnsafePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    try #require(result == 0)
-    return descriptor
   }
 
   private static func write(_ text: String, to descriptor: Int32) {
@@ -72,23 +49,23 @@ struct ConsoleConnectionTests {
     // Two that follow the devices stay, whatever comes.
     var followers: [Int32] = []
     for _ in 0..<2 {
-      let follower = try Self.connection(to: port)
+      let follower = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
       Self.write(Self.get("/events", port: port), to: follower)
       #expect(Self.line(from: follower) == "HTTP/1.1 200 OK")
       followers.append(follower)
     }
     var idle: [Int32] = []
     for _ in 0..<12 {
-      let one = try Self.connection(to: port)
+      let one = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
       Self.write("GET / HT", to: one)
       idle.append(one)
     }
-    let reader = try Self.connection(to: port)
+    let reader = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
     Self.write(Self.get("/", port: port), to: reader)
     #expect(Self.line(from: reader) == "HTTP/1.1 200 OK")
     // The oldest of the idle ones were closed.
     #expect(Self.line(from: idle[0]) == "")
-    let third = try Self.connection(to: port)
+    let third = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
     Self.write(Self.get("/events", port: port), to: third)
     #expect(Self.line(from: third) == "HTTP/1.1 503 Service Unavailable")
     for follower in followers { #expect(Self.isOpen(follower)) }

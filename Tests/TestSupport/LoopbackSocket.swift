@@ -62,7 +62,27 @@ package struct LoopbackSocket: Sendable {
     _ = unsafe poll(&entries, nfds_t(entries.count), milliseconds)
   }
 
-  private static func address(_ port: UInt16) -> sockaddr_in {
+  /// A TCP connection to a port of 127.0.0.1, with at most so many seconds for each read, 0 for any; `close` is
+  /// the caller's.
+  package static func stream(to port: UInt16, patience: Int = 30) throws -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var limit = timeval(tv_sec: patience, tv_usec: 0)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+    let result = unsafe withUnsafePointer(to: address(port)) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard result == 0 else {
+      _ = Foundation.close(descriptor)
+      throw POSIXError(.ECONNREFUSED)
+    }
+    return descriptor
+  }
+
+  /// A port of 127.0.0.1.
+  static func address(_ port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian

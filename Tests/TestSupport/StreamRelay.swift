@@ -15,7 +15,7 @@ package final class StreamRelay: Sendable {
   /// Relays to `server`, a port of 127.0.0.1.
   package init(to server: UInt16) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = Self.address(0)
+    var address = LoopbackSocket.address(0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     // SAFETY: the address lives through the calls, and has that length.
     let isBound = unsafe withUnsafeMutablePointer(to: &address) {
@@ -32,9 +32,22 @@ package final class StreamRelay: Sendable {
         let device = accept(listener, nil, nil)
         guard device >= 0, let relay = self else { return }
         relay.counts.withLock { $0.connections += 1 }
-        let platform = Self.connection(to: server)
-        Thread.detachNewThread { relay.pass(device, platform) { $0.up += $1 } }
-        Thread.detachNewThread { relay.pass(platform, device) { $0.down += $1 } }
+        guard let platform = try? LoopbackSocket.stream(to: server, patience: 0) else {
+          close(device)
+          continue
+        }
+        let rest = DispatchGroup()
+        rest.enter()
+        Thread.detachNewThread {
+          relay.pass(device, platform) { $0.up += $1 }
+          rest.leave()
+        }
+        Thread.detachNewThread {
+          relay.pass(platform, device) { $0.down += $1 }
+          rest.wait()
+          close(device)
+          close(platform)
+        }
       }
     }
   }
@@ -60,25 +73,5 @@ package final class StreamRelay: Sendable {
       }
     }
     shutdown(target, Int32(SHUT_WR))
-  }
-
-  private static func connection(to port: UInt16) -> Int32 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = address(port)
-    // SAFETY: the address lives through the call, and has that length.
-    _ = unsafe withUnsafePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    return descriptor
-  }
-
-  private static func address(_ port: UInt16) -> sockaddr_in {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return address
   }
 }

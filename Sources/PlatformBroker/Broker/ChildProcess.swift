@@ -101,8 +101,10 @@ package struct ChildProcess: Sendable {
     }
   }
 
-  /// Starts the program that is the first word; `places` are descriptors of ours that become its standard ones.
-  private static func spawn(
+  /// Starts the program that is the first word, and returns its number, which the caller reaps.
+  ///
+  /// `places` are descriptors of ours that become its standard ones; those without lead nowhere.
+  package static func spawn(
     _ words: [String],
     _ environment: [String],
     _ places: [(ours: Int32?, standard: Int32)]

@@ -144,28 +144,11 @@ final class Chromium {
 
   /// One request on a connection of its own: FoundationNetworking cannot read the driver's headers.
   private func exchange(_ method: String, _ path: String, _ body: Data) throws -> Data {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { Foundation.close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    // What is never answered fails, and holds up no other test.
-    var patience = timeval(tv_sec: 30, tv_usec: 0)
-    unsafe setsockopt(
-      descriptor,
-      SOL_SOCKET,
-      SO_RCVTIMEO,
-      &patience,
-      socklen_t(MemoryLayout<timeval>.size)
-    )
-    let isConnected = unsafe withUnsafePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, size) == 0
-      }
+    // What is never answered fails after half a minute, and holds up no other test.
+    guard let descriptor = try? LoopbackSocket.stream(to: port) else {
+      throw Failure(description: "the driver does not listen")
     }
-    guard isConnected else { throw Failure(description: "the driver does not listen") }
+    defer { Foundation.close(descriptor) }
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
     let head =
       "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nContent-Type: application/json\r\n"
