@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 internal import EitherSecurity
+internal import OpenSSLSupport
 internal import SecurityLayer
 internal import SymmetricSecurity
 
@@ -12,9 +13,9 @@ struct FleetProtection: ~Copyable, SecurityLayer {
   private var layer: EitherSecurity
   private let ciphers: FleetCiphers
   private let number: Int
-  /// The device's secret, followed by the platform's random text; empty without a token and over DTLS.
-  private var material: [UInt8] = []
-  private var secretCount = 0
+  /// The device's secret and the platform's random text; `nil` without a token and over DTLS.
+  private var secret: SecretBytes?
+  private var random: [UInt8] = []
 
   /// The protection of the device with that number.
   init(_ layer: consuming EitherSecurity, _ number: Int, _ ciphers: FleetCiphers) {
@@ -36,11 +37,8 @@ extension FleetProtection {
   ) throws(SecurityError) {
     guard !layer.isDTLS else { return }
     ciphers.forget(number)
-    secretCount = secret.count
-    material = []
-    material.reserveCapacity(secret.count + random.count)
-    for index in secret.indices { material.append(secret[index]) }
-    for index in random.indices { material.append(random[index]) }
+    self.secret = SecretBytes(copying: secret)
+    self.random = random.indices.map { random[$0] }
   }
 
   mutating func seal(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError) {
@@ -62,12 +60,11 @@ extension FleetProtection {
   }
 
   private func cipher() throws(SecurityError) -> FleetCiphers.Place {
-    guard !material.isEmpty else { throw .notEstablished }
-    return try ciphers.place(
-      of: number,
-      secret: material.span.extracting(..<secretCount),
-      random: material.span.extracting(secretCount...)
-    )
+    switch secret {
+    case .none: throw .notEstablished
+    case .some(let secret):
+      return try ciphers.place(of: number, secret: secret.bytes, random: random.span)
+    }
   }
 }
 
