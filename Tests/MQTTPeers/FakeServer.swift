@@ -15,6 +15,10 @@ package struct ListeningSocket: Sendable {
     address.sin_port = wanted.bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let descriptor = descriptor
+    // A port at which connections of a server that has ended are in TIME_WAIT; one that listens is still refused.
+    var isOn: Int32 = 1
+    let size = socklen_t(MemoryLayout<Int32>.size)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isOn, size)
     let result = unsafe withUnsafeMutablePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
