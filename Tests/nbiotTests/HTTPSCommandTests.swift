@@ -83,13 +83,18 @@ struct HTTPSCommandTests {
     let object = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
     let ledger = try #require(object?["ledger"] as? [String: Any])
     let counted = relay.counted
+    // On a busy machine TCP now and then sends again what has arrived: the relay does not see it, and the answer has 12
+    // bytes more for each.
+    let again = (ledger["up"] as? [String: [String: Int]])?["retransmission"] ?? [:]
     for (name, bytes) in [("up", counted.up), ("down", counted.down)] {
       let side = try #require(ledger[name] as? [String: [String: Int]])
       func bytesOf(_ purpose: String) -> Int { side[purpose]?["bytes"] ?? 0 }
       let all = side.keys.reduce(0) { $0 + bytesOf($1) }
-      #expect(all - bytesOf("headers") == bytes, "\(name): \(side)")
+      #expect(all - bytesOf("headers") - bytesOf("retransmission") == bytes, "\(name): \(side)")
       // A SYN of 60 bytes, and 52 for each segment after it: both sides' requests, answers and ends at least.
-      #expect(bytesOf("headers") % 52 == 8 && bytesOf("headers") >= 60 + 5 * 52)
+      let told = name == "down" ? again["datagrams"] ?? 0 : 0
+      #expect((0...told).contains { (bytesOf("headers") - 12 * $0) % 52 == 8 }, "\(name): \(side)")
+      #expect(bytesOf("headers") >= 60 + 5 * 52)
       #expect(bytesOf("handshake") > 300 && bytesOf("overhead") > 0)
       #expect(bytesOf("authentication") > 0)
     }
