@@ -11,7 +11,7 @@ import ReportLink
 import Synchronization
 import Testing
 
-@Suite("DeviceClient over HTTPS", .timeLimit(.minutes(2)))
+@Suite("DeviceClient over HTTPS", .timeLimit(.minutes(15)))
 struct HTTPSClientTests {
   private func client(
     _ peer: HTTPSPeer,

@@ -8,7 +8,7 @@ import HTTPSPeers
 import Platform
 import Testing
 
-@Suite("Device guide 6.2: dynamic registration over HTTPS", .timeLimit(.minutes(2)))
+@Suite("Device guide 6.2: dynamic registration over HTTPS", .timeLimit(.minutes(15)))
 struct HTTPSRegistrationTests {
   private func registration(_ peer: HTTPSPeer, _ name: String) -> HTTPSRegistration {
     HTTPSRegistration(

@@ -8,7 +8,7 @@ import PlatformSimulator
 import TestSupport
 import Testing
 
-@Suite("Calls of the async client while it registers", .timeLimit(.minutes(5)))
+@Suite("Calls of the async client while it registers", .timeLimit(.minutes(15)))
 struct RegisteringClientTests {
   private static let productSecret = Array("fedcba9876543210fedcba9876543210".utf8)
 

@@ -7,7 +7,7 @@ import Testing
   "The gateway's agent fetches configurations, and hands them over (device guide 6.7 and 6.12)",
   .enabled(if: hasBroker),
   .serialized,
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 final class ConfigurationFileTests {
   private let files: URL

@@ -7,7 +7,7 @@ import Testing
   "Sub-devices behind the gateway's agent (device guide 5, 6.4 and 6.5)",
   .enabled(if: hasBroker),
   .serialized,
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 final class SubDeviceTests: SubDeviceBench {
   @Test func `lines of sub-devices go out once those are online, after a cut too`() throws {

@@ -7,7 +7,7 @@ import Testing
   "The gateway's agent authenticates over HTTPS (device guide 3.2)",
   .enabled(if: hasBroker),
   .serialized,
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct TokenAuthenticationTests {
   private func world(_ lines: [String] = []) throws -> World {

@@ -93,7 +93,7 @@ struct DurableHTTPSTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(15)))
   func `a thousand reports arrive through a server that fails a tenth of the requests`() throws {
     try withFolder { folder in
       let peer = try HTTPSPeer()

@@ -5,7 +5,7 @@ import ConstrainedCore
 import Testing
 
 /// Bodies of more than one message; the table of which peer serves what is with `CoreTests`.
-@Suite("ETSI plugtests: RFC 7959", .timeLimit(.minutes(5)))
+@Suite("ETSI plugtests: RFC 7959", .timeLimit(.minutes(15)))
 struct BlockTests {
   typealias Option = Dissection.Option
   typealias Transfer = BlockwiseTransfer<64>

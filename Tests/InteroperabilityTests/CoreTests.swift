@@ -24,7 +24,7 @@ import Testing
 /// | OBS_02 | `/obs` with NON notifications | `/obs-non` |
 /// | OBS_04 | `/time`, which has no Content-Format | `/obs` |
 /// | OBS_13 | `/obs-large`, changed by PUT | `/obs-large` |
-@Suite("ETSI plugtests: RFC 7252", .timeLimit(.minutes(5)))
+@Suite("ETSI plugtests: RFC 7252", .timeLimit(.minutes(15)))
 struct CoreTests {
   typealias Option = Dissection.Option
 

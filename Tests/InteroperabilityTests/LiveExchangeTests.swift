@@ -5,7 +5,7 @@ import ConstrainedCore
 import Testing
 
 /// What other clients were seen to do wrong, watched at the server's socket in real time.
-@Suite("Live exchanges at the server's socket", .timeLimit(.minutes(5)))
+@Suite("Live exchanges at the server's socket", .timeLimit(.minutes(15)))
 struct LiveExchangeTests {
   /// With the random number 0: 200 ms, then 400; gives up 2.1 s after the first transmission.
   static let brief = TransmissionParameters(

@@ -5,7 +5,7 @@ import ConstrainedCore
 import Testing
 
 /// Observed resources; the table of which peer serves what is with `CoreTests`.
-@Suite("ETSI plugtests: RFC 7641", .timeLimit(.minutes(5)))
+@Suite("ETSI plugtests: RFC 7641", .timeLimit(.minutes(15)))
 struct ObserveTests {
   typealias Option = Dissection.Option
 

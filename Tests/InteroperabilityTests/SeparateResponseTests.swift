@@ -7,7 +7,7 @@ import Testing
 
 /// Responses that come after their acknowledgement, and the lossy context; the table of which peer
 /// serves what is with `CoreTests`.
-@Suite("ETSI plugtests: RFC 7252, separate responses and loss", .timeLimit(.minutes(5)))
+@Suite("ETSI plugtests: RFC 7252, separate responses and loss", .timeLimit(.minutes(15)))
 struct SeparateResponseTests {
   typealias Option = Dissection.Option
 

@@ -8,7 +8,7 @@ import Testing
   "nbiot-agent-mqtt and a server that cannot prove itself (RFC 9525)",
   .enabled(if: hasBroker),
   .serialized,
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct UntrustedServerTests {
   private func run(_ lines: [String], port: UInt16) throws -> Program {

@@ -4,7 +4,7 @@ import MQTTPeers
 import TestSupport
 import Testing
 
-@Suite("Replies to nbiot-agent-mqtt among reports that wait", .serialized, .timeLimit(.minutes(5)))
+@Suite("Replies to nbiot-agent-mqtt among reports that wait", .serialized, .timeLimit(.minutes(15)))
 struct WaitingAnswerTests {
   /// A line of a report so long that four fill the smallest outbox.
   private static let long = #"{"n":"\#(String(repeating: "x", count: 900))"}"# + "\n"

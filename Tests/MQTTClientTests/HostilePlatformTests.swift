@@ -9,7 +9,7 @@ import Testing
 
 @Suite(
   "The async client over MQTT and a broker that breaks MQTT 3.1.1 or the platform's rules",
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct HostilePlatformTests {
   struct Row: Sendable, CustomTestStringConvertible {

@@ -10,7 +10,7 @@ import PlatformMQTT
 import TestSupport
 import Testing
 
-@Suite("The async client over MQTT: reports", .timeLimit(.minutes(5)))
+@Suite("The async client over MQTT: reports", .timeLimit(.minutes(15)))
 struct MQTTReportTests {
   static let topic = "/a1B2c3D4e5F/device1/user/update"
 

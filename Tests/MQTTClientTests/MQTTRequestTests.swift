@@ -9,7 +9,7 @@ import PlatformMQTT
 import TestSupport
 import Testing
 
-@Suite("The async client over MQTT: what the platform sends", .timeLimit(.minutes(5)))
+@Suite("The async client over MQTT: what the platform sends", .timeLimit(.minutes(15)))
 struct MQTTRequestTests {
   private let reply = FakePlatform.topics + "service/property/set_reply"
 

@@ -135,7 +135,7 @@ final class WebBenchServer {
   }
 }
 
-@Suite("The HTTPS side with real TLS, curl and Python's ssl as peers", .timeLimit(.minutes(5)))
+@Suite("The HTTPS side with real TLS, curl and Python's ssl as peers", .timeLimit(.minutes(15)))
 struct WebServerTests {
   @Test func `curl authenticates and reports, two requests on one connection`() async throws {
     let bench = try await WebBenchServer()

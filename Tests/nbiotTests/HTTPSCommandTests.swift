@@ -4,7 +4,7 @@ import HTTPSPeers
 import TestSupport
 import Testing
 
-@Suite("nbiot publish and doctor over HTTPS (device guide 3.8)", .timeLimit(.minutes(5)))
+@Suite("nbiot publish and doctor over HTTPS (device guide 3.8)", .timeLimit(.minutes(15)))
 struct HTTPSCommandTests {
   private let folder: URL
 

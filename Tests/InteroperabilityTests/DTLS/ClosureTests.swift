@@ -4,7 +4,7 @@ import DTLSSecurity
 import SecurityLayer
 import Testing
 
-@Suite("Associations that end (RFC 5246 Section 7.2.1)", .timeLimit(.minutes(3)))
+@Suite("Associations that end (RFC 5246 Section 7.2.1)", .timeLimit(.minutes(15)))
 struct ClosureTests {
   @Test(arguments: DTLSServer.Kind.libcoaps)
   func `libcoap's server says goodbye when it is stopped, and is found again`(

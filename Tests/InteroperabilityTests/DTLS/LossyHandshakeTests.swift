@@ -29,7 +29,7 @@ enum HandshakeMode: String, CaseIterable, CustomTestStringConvertible, Sendable 
   }
 }
 
-@Suite("Handshakes over a link that loses, repeats and reorders", .timeLimit(.minutes(5)))
+@Suite("Handshakes over a link that loses, repeats and reorders", .timeLimit(.minutes(15)))
 struct LossyHandshakeTests {
   /// Shakes hands through a relay and passes a message each way; returns the client and the relay.
   func shakeHands(

@@ -57,7 +57,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
   ]
 }
 
-@Suite("Servers that a device refuses", .timeLimit(.minutes(3)))
+@Suite("Servers that a device refuses", .timeLimit(.minutes(15)))
 struct RefusalTests {
   /// 300 ms, then 600.
   static let brief = SecureDevice.settings(timeout: 300, limit: 1)

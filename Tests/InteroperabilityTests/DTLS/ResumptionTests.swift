@@ -7,7 +7,7 @@ import SecurityLayer
 import SystemClocks
 import Testing
 
-@Suite("Sessions that are resumed (RFC 5246 Section 7.3, RFC 5077)", .timeLimit(.minutes(3)))
+@Suite("Sessions that are resumed (RFC 5246 Section 7.3, RFC 5077)", .timeLimit(.minutes(15)))
 struct ResumptionTests {
   /// Sends a report to s_server and gets one back, and says whether the session was resumed.
   @discardableResult

@@ -4,7 +4,7 @@ import DTLSSecurity
 import SecurityLayer
 import Testing
 
-@Suite("DTLS 1.2 with other implementations (RFC 6347, RFC 7925)", .timeLimit(.minutes(3)))
+@Suite("DTLS 1.2 with other implementations (RFC 6347, RFC 7925)", .timeLimit(.minutes(15)))
 struct SecureExchangeTests {
   /// A report to libcoap's server and back.
   func exchangeReports(_ client: SecureClient) throws {

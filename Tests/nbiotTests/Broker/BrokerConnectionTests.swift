@@ -5,7 +5,7 @@ import Testing
 
 @Suite(
   "The simulator over MQTT: who may connect (device guide 3.1 to 3.3)",
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct BrokerConnectionTests {
   @Test func `the guide's signature is taken, from a client that computes nothing`() throws {

@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "nbiot simulate: a gateway's sub-devices through mosquitto (device guide 5 and 6.4)",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct BrokerGatewayTests {
   private static let gateway = "a1B2c3D4e5F/device1"

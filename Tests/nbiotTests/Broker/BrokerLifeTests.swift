@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "The simulator's mosquitto: where it begins and ends",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct BrokerLifeTests {
   /// Whether a process with that number is there, and no zombie.

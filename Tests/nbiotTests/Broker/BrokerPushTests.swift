@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "nbiot push: what the platform sends (device guide 4 to 6)",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct BrokerPushTests {
   /// A device that has subscribed to everything, and answers with 200 where `answers` says so.

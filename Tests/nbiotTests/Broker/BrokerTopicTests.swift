@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "The simulator over MQTT: topics, sessions, the kick",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct BrokerTopicTests {
   @Test func `which topics a device may subscribe and publish to`() throws {

@@ -38,7 +38,7 @@ private final class Told: Sendable {
 @Suite(
   "DeviceClient's Gateway and SubDevice against the simulator (device guide 5 and 6.2 to 6.8)",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct GatewayClientTests {
   /// A simulator with one sub-device, and a gateway in whose topology it is.

@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "nbiot gateway: sub-devices from a shell (device guide 5 and 6.2 to 6.4)",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct GatewayCommandTests {
   /// A simulator with two sub-devices, one of which gets its secret by registration, and the options of the gateway.

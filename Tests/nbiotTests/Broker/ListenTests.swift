@@ -44,7 +44,7 @@ private final class Listener {
 @Suite(
   "nbiot listen: each row of what the platform sends, over TLS",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct ListenTests {
   /// One row: what is pushed, what is printed, and what the platform gets.

@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "nbiot doctor over MQTT",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct MQTTDoctorTests {
   /// A check as printed.

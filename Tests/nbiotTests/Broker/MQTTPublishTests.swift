@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "nbiot publish and call over MQTT",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct MQTTPublishTests {
   /// The options of the device of a simulator.

@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "nbiot register over MQTT",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct MQTTRegisterTests {
   /// A simulator whose product lists `device9`, and the options of a registration there.

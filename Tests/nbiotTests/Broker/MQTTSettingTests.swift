@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "Configurations of nbiot-agent-mqtt, and reports in flight",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct MQTTSettingTests {
   /// Writes a configuration of the agent over MQTT beside a simulator's secret.

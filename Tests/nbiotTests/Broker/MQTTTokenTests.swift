@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "nbiot over MQTT with --authentication https",
   .enabled(if: Mosquitto.isInstalled),
-  .timeLimit(.minutes(5))
+  .timeLimit(.minutes(15))
 )
 struct MQTTTokenTests {
   /// The options of a device that authenticates over HTTPS.

@@ -63,7 +63,7 @@ struct ConsolePageTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(2)))
+  @Test(.timeLimit(.minutes(15)))
   func `why a device does not report is found by clicking, and what it says is opened`()
     async throws
   {
@@ -140,7 +140,7 @@ struct ConsolePageTests {
     #expect(page.contains("*****"))
   }
 
-  @Test(.timeLimit(.minutes(2)))
+  @Test(.timeLimit(.minutes(15)))
   func
     `10,000 devices are searched, sorted and walked through by keys, and few rows are in the page`()
     async throws
@@ -180,7 +180,7 @@ struct ConsolePageTests {
     browser.close()
   }
 
-  @Test(.timeLimit(.minutes(2)))
+  @Test(.timeLimit(.minutes(15)))
   func `a screen reader finds its way, in both themes text is legible, and no page is too wide`()
     async throws
   {

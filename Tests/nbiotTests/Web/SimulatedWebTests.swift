@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("nbiot simulate --https", .timeLimit(.minutes(5)))
+@Suite("nbiot simulate --https", .timeLimit(.minutes(15)))
 struct SimulatedWebTests {
   private func url(_ simulator: BrokerSimulator, _ path: String) throws -> String {
     "https://127.0.0.1:\(try #require(simulator.ports["https"]))\(path)"

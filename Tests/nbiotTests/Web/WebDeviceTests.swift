@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A device over HTTPS and nbiot simulate --https", .timeLimit(.minutes(5)))
+@Suite("A device over HTTPS and nbiot simulate --https", .timeLimit(.minutes(15)))
 struct WebDeviceTests {
   private static let topic = "/\(BrokerSimulator.productKey)/device1/user/update"
 
