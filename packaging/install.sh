@@ -65,9 +65,9 @@ done
 generated=$(mktemp -d)
 trap 'rm -rf "$generated"' EXIT
 for suffix in "${suffixes[@]}"; do
-  needs="libcrypto libssl libcbor" words="over CoAP" extra=
+  needs="libcrypto libssl" words="over CoAP" extra=
   case $suffix in
-  -mqtt) needs="libcrypto libssl" words="over MQTT" extra=" -lpaho-mqtt3as" ;;
+  -mqtt) words="over MQTT" extra=" -lpaho-mqtt3as" ;;
   -https) needs="libcrypto libssl libcurl" words="over HTTPS" ;;
   esac
   cat > "$generated/nbiot-device$suffix.pc" << END
