@@ -15,6 +15,12 @@ if [ "${1:-}" = --uninstall ]; then
 fi
 prefix=${1:?PREFIX is missing} root=${2:-}$1
 [[ $prefix = /* ]] || { echo "install.sh: PREFIX is not an absolute path: $prefix" >&2; exit 2; }
+existing=$root
+while [ ! -e "$existing" ]; do existing=$(dirname "$existing"); done
+[ -w "$existing" ] || {
+  echo "install.sh: $(id -un) may not write to $existing: run the same command with sudo; nothing is built again" >&2
+  exit 1
+}
 version=$(cat VERSION)
 major=${version%%.*}
 libdir=${LIBDIR:-$prefix/lib}
