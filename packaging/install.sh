@@ -27,9 +27,11 @@ libdir=${LIBDIR:-$prefix/lib}
 lib=${2:-}$libdir
 
 # put MODE FILE TARGET: installs a file, or removes it.
+emptied=()
 put() {
   if [ -n "$remove" ]; then
     rm -f "$3"
+    emptied+=("$(dirname "$3")")
   else
     install -D -m "$1" "$2" "$3"
   fi
@@ -145,6 +147,17 @@ if [ -n "$remove" ]; then
     "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done
+  # In a prefix that is not the system's, also its directories that are empty now.
+  case $prefix in
+  /usr | /usr/local) ;;
+  *)
+    for directory in "${emptied[@]}"; do
+      while [[ $directory/ = "$root"/* ]] && { [ ! -d "$directory" ] || rmdir "$directory" 2>/dev/null; }; do
+        directory=$(dirname "$directory")
+      done
+    done
+    ;;
+  esac
   echo "removed from $root"
 else
   echo "installed in $root:"
