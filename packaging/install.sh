@@ -15,15 +15,23 @@ if [ "${1:-}" = --uninstall ]; then
 fi
 prefix=${1:?PREFIX is missing} root=${2:-}$1
 [[ $prefix = /* ]] || { echo "install.sh: PREFIX is not an absolute path: $prefix" >&2; exit 2; }
+existing=$root
+while [ ! -e "$existing" ]; do existing=$(dirname "$existing"); done
+[ -w "$existing" ] || {
+  echo "install.sh: $(id -un) may not write to $existing: run the same command with sudo; nothing is built again" >&2
+  exit 1
+}
 version=$(cat VERSION)
 major=${version%%.*}
 libdir=${LIBDIR:-$prefix/lib}
 lib=${2:-}$libdir
 
 # put MODE FILE TARGET: installs a file, or removes it.
+emptied=()
 put() {
   if [ -n "$remove" ]; then
     rm -f "$3"
+    emptied+=("$(dirname "$3")")
   else
     install -D -m "$1" "$2" "$3"
   fi
@@ -65,9 +73,9 @@ done
 generated=$(mktemp -d)
 trap 'rm -rf "$generated"' EXIT
 for suffix in "${suffixes[@]}"; do
-  needs="libcrypto libssl libcbor" words="over CoAP" extra=
+  needs="libcrypto libssl" words="over CoAP" extra=
   case $suffix in
-  -mqtt) needs="libcrypto libssl" words="over MQTT" extra=" -lpaho-mqtt3as" ;;
+  -mqtt) words="over MQTT" extra=" -lpaho-mqtt3as" ;;
   -https) needs="libcrypto libssl libcurl" words="over HTTPS" ;;
   esac
   cat > "$generated/nbiot-device$suffix.pc" << END
@@ -139,6 +147,17 @@ if [ -n "$remove" ]; then
     "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done
+  # In a prefix that is not the system's, also its directories that are empty now.
+  case $prefix in
+  /usr | /usr/local) ;;
+  *)
+    for directory in "${emptied[@]}"; do
+      while [[ $directory/ = "$root"/* ]] && { [ ! -d "$directory" ] || rmdir "$directory" 2>/dev/null; }; do
+        directory=$(dirname "$directory")
+      done
+    done
+    ;;
+  esac
   echo "removed from $root"
 else
   echo "installed in $root:"

@@ -52,7 +52,7 @@ inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONT
 inside apt-get update -q > .build-deb/try.log 2>&1
 # What the administrator and Debian's own packages leave: the state before ours.
 inside sh -c 'apt-get install -qy --no-install-recommends libssl3 libcbor0.8 libpaho-mqtt1.3 libcurl4 libpcap0.8 \
-  systemd-standalone-sysusers gcc libc6-dev pkg-config libssl-dev libcbor-dev libpaho-mqtt-dev libcurl4-openssl-dev' >> .build-deb/try.log 2>&1
+  systemd-standalone-sysusers gcc libc6-dev pkg-config libssl-dev libpaho-mqtt-dev libcurl4-openssl-dev' >> .build-deb/try.log 2>&1
 inside find / -xdev \( -path /proc -o -path /packages -o -path /earlier -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/before
 # The same packages, as they would be of an earlier version: for the upgrade.

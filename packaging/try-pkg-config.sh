@@ -52,8 +52,8 @@ for arch in "$@"; do
   variables=()
   [ "$arch" != x86_64 ] || variables=(LD_LIBRARY_PATH="$libraries")
   # The dependencies' files are the system's.
-  cp "$sysroot/usr/lib/$tuple/pkgconfig/"{libcrypto,libssl,libcbor}.pc "$root/usr/lib/$tuple/pkgconfig/" 2>/dev/null ||
-    fail "$sysroot has no files for pkg-config of OpenSSL and libcbor"
+  cp "$sysroot/usr/lib/$tuple/pkgconfig/"{libcrypto,libssl}.pc "$root/usr/lib/$tuple/pkgconfig/" 2>/dev/null ||
+    fail "$sysroot has no files for pkg-config of OpenSSL"
   for kind in "" --static; do
     # shellcheck disable=SC2086 # one option or none
     read -ra options <<< "$(PKG_CONFIG_LIBDIR=$root/usr/lib/$tuple/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \

@@ -4,7 +4,8 @@
 #   try-recipes.sh [DIRECTORY]
 # DIRECTORY is .build-release unless said. The parts of OpenWrt, Buildroot and BitBake that the recipes use are stand-ins
 # of a few lines, with make, sh and Python as there; what they fetch, compare, unpack and install is real. An archive
-# with one byte changed has to be refused by each.
+# with one byte changed has to be refused by each. With BITBAKE_PYTHON, a Python that has BitBake's modules
+# (pip install bitbake-setup), BitBake itself reads Yocto's recipe, fetches, unpacks and installs; its classes are empty.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -149,6 +150,47 @@ for name in ("SUMMARY", "LICENSE", "RDEPENDS", "SYSTEMD_SERVICE", "GROUPADD_PARA
     get(name)
 END
 
+# BitBake's own parser, fetcher and functions, where they are there.
+mkdir -p "$work/layer/classes"
+touch "$work/layer/classes/base.bbclass" "$work/layer/classes/systemd.bbclass" "$work/layer/classes/useradd.bbclass"
+cat > "$work/real-bitbake.py" <<'END'
+import importlib.util, os, sys, types
+
+# What the package leaves out: servers, and a comparison of signatures.
+if importlib.util.find_spec("hashserv") is None:
+    for name in ("hashserv", "hashserv.client", "simplediff", "prserv"):
+        sys.modules[name] = types.ModuleType(name)
+import bb, bb.build, bb.data, bb.fetch2, bb.parse
+
+recipe, files, machine, work, out, layer = sys.argv[1:]
+data = bb.data.init()
+for name, value in {
+    "BBPATH": layer, "PN": "nbiot-agent", "PV": os.path.basename(recipe)[len("nbiot-agent_"):-len(".bb")],
+    "TOPDIR": work, "TMPDIR": work, "WORKDIR": work + "/work", "UNPACKDIR": work + "/work/sources", "T": work + "/log",
+    "D": out, "B": "${S}", "bindir": "/usr/bin", "datadir": "/usr/share",
+    "systemd_system_unitdir": "/usr/lib/systemd/system", "DL_DIR": work + "/downloads", "FILESPATH": files,
+    "PERSISTENT_DIR": work + "/cache", "CACHE": work + "/cache", "BB_NO_NETWORK": "1",
+    "OVERRIDES": "linux:%s:${PN}" % machine, "TUNE_FEATURES": "callconvention-hard", "__bbclasstype": "recipe",
+}.items():
+    data.setVar(name, value)
+for directory in ("work/sources", "log", "downloads", "cache"):
+    os.makedirs(os.path.join(work, directory))
+bb.parse.init_parser(data)
+data = bb.parse.handle(os.path.abspath(recipe), data)[""]
+for name in ("SUMMARY", "LICENSE", "RDEPENDS", "SYSTEMD_SERVICE", "GROUPADD_PARAM", "COMPATIBLE_HOST"):
+    if not data.getVar(name):
+        sys.exit(name + " is missing")
+fetcher = bb.fetch2.Fetch(data.getVar("SRC_URI").split(), data)
+fetcher.download()
+for function in data.getVarFlag("do_unpack", "prefuncs").split():
+    bb.build.exec_func(function, data)
+fetcher.unpack(data.getVar("UNPACKDIR"))
+uri = bb.fetch2.decodeurl(data.getVar("LIC_FILES_CHKSUM"))
+if bb.utils.md5_file(os.path.join(data.getVar("S"), uri[2])) != uri[5]["md5"]:
+    sys.exit("LIC_FILES_CHKSUM is another file's")
+bb.build.exec_func("do_install", data)
+END
+
 # run SYSTEM ARCH FILES OUT: the recipe, with the archives in FILES, installs into OUT.
 run() {
   local system=$1 arch=$2 files=$3 out=$4 package=$work/$1-package build=$work/build key
@@ -171,6 +213,11 @@ run() {
     case $arch in armv7) key=arm ;; x86_64) key=x86-64 ;; *) key=$arch ;; esac
     python3 -B "$work/bitbake.py" "$release/recipes/nbiot-agent_$version.bb" "$package/files" "$key" "$build" "$out"
     ;;
+  bitbake)
+    case $arch in armv7) key=arm ;; x86_64) key=x86-64 ;; *) key=$arch ;; esac
+    "$BITBAKE_PYTHON" -B "$work/real-bitbake.py" "$release/recipes/nbiot-agent_$version.bb" "$package/files" "$key" "$build" \
+      "$out" "$work/layer"
+    ;;
   esac
 }
 
@@ -179,6 +226,7 @@ grep -q '^config BR2_PACKAGE_NBIOT_AGENT$' "$release/recipes/Config.in" || fail 
 ! grep -rn '@[A-Z0-9_]*@' "$release/recipes" || fail "a recipe has a placeholder that was not filled in"
 grep -rq 'not-in-this-release' "$release/recipes" && fail "a checksum is missing: build the agents of all architectures"
 
+systems=(openwrt buildroot yocto ${BITBAKE_PYTHON:+bitbake})
 tried=0
 for arch in x86_64 aarch64 armv7; do
   archive=nbiot-agents-$version-$arch.tar.gz
@@ -187,11 +235,11 @@ for arch in x86_64 aarch64 armv7; do
   cp "$release/$archive" "$work/files-$arch/"
   { cat "$release/$archive"; printf x; } > "$work/changed-$arch/$archive"
   case $arch in x86_64) machine="Advanced Micro Devices X86-64" ;; aarch64) machine=AArch64 ;; armv7) machine=ARM ;; esac
-  for system in openwrt buildroot yocto; do
+  for system in "${systems[@]}"; do
     out=$work/out
-    run $system $arch "$work/files-$arch" "$out" > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "$system, $arch"; }
+    run "$system" $arch "$work/files-$arch" "$out" > "$work/log" 2>&1 || { cat "$work/log" >&2; fail "$system, $arch"; }
     expected="/usr/bin/nbiot-agent 755 /usr/share/nbiot-agent/nbiot-agent.conf 644"
-    [ $system = openwrt ] || expected="/usr/bin/nbiot-agent 755 /usr/lib/systemd/system/nbiot-agent.service 644 /usr/share/nbiot-agent/nbiot-agent.conf 644"
+    [ "$system" = openwrt ] || expected="/usr/bin/nbiot-agent 755 /usr/lib/systemd/system/nbiot-agent.service 644 /usr/share/nbiot-agent/nbiot-agent.conf 644"
     found=$(cd "$out" && find . -type f -printf '/%P %m\n' | LC_ALL=C sort | xargs)
     [ "$found" = "$expected" ] || fail "$system, $arch: installs $found"
     readelf -h "$out/usr/bin/nbiot-agent" 2>/dev/null | grep -q "Machine: *$machine$" || fail "$system, $arch: another machine's agent"
@@ -201,10 +249,10 @@ for arch in x86_64 aarch64 armv7; do
     [ -z "$needs" ] || fail "$system, $arch: the agent needs $needs"
     [ $arch != x86_64 ] || "$out/usr/bin/nbiot-agent" --version | grep -qx "nbiot-agent $version" ||
       fail "$system: not nbiot-agent $version"
-    if run $system $arch "$work/changed-$arch" "$out" > "$work/log" 2>&1; then fail "$system, $arch: takes a changed archive"; fi
+    if run "$system" $arch "$work/changed-$arch" "$out" > "$work/log" 2>&1; then fail "$system, $arch: takes a changed archive"; fi
     grep -q checksum "$work/log" || { cat "$work/log" >&2; fail "$system, $arch: refuses for another reason"; }
     tried=$((tried + 1))
   done
-  echo "  ok      $arch: OpenWrt, Buildroot, Yocto"
+  echo "  ok      $arch: ${systems[*]}"
 done
 echo "$tried recipes run; each refuses a changed archive"

@@ -116,7 +116,8 @@ struct EstimateCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Price the packets of a capture (pcap or pcapng) in place of simulated reports.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var fromCapture: String?
 
@@ -124,7 +125,8 @@ struct EstimateCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Price what a device counted: the output of nbiot publish --ledger --output json, or of nbiot-agent after SIGUSR1.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var fromLedger: String?
 

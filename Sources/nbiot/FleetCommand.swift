@@ -154,7 +154,8 @@ struct FleetCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "What happens meanwhile and must hold: a file, or region-outage.",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var scenario: String?
 

@@ -59,7 +59,7 @@ struct GatewayRunCommand: AsyncParsableCommand {
       """
   )
 
-  @Argument(help: "The file or directory with the sub-devices.")
+  @Argument(help: "The file or directory with the sub-devices.", completion: .file())
   var devices: String
 
   @OptionGroup var options: GatewayOptions
@@ -68,7 +68,8 @@ struct GatewayRunCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "The directory in which reports wait, mode 700; it is made if it is not there.",
       valueName: "directory"
-    )
+    ),
+    completion: .directory
   )
   var outbox: String?
 

@@ -35,7 +35,8 @@ struct MQTTServingOptions: ParsableArguments {
     help: ArgumentHelp(
       "The plugin for mosquitto (default: libnbiot-broker.so beside nbiot, or in ../lib).",
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var brokerPlugin: String?
 

@@ -119,7 +119,8 @@ struct ProductOptions: ParsableArguments {
     help: ArgumentHelp(
       #"What waits for /pull: a JSON array of {"topic":"/sys/PK/DN/…","payload":{…}}."#,
       valueName: "file"
-    )
+    ),
+    completion: .file()
   )
   var downlink: String?
 
