@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConstrainedCore
 internal import Glibc
 internal import Synchronization
+internal import SystemClocks
 
 /// A relay on this machine between one client and one server, which counts what goes through it; one connection after
 /// the other.
 ///
-/// Its segments are those of a link with an MTU of 1,358 bytes.
+/// Its segments are those of a link with an MTU of 1,358 bytes, and it passes on what an end has sent only once that end
+/// has said no more for a while. So flights are those of a slow link, over which each end is done before it hears of the
+/// other, and do not depend on how two programs on one machine happen to be scheduled.
 final class StreamRelay: Sendable {
   let port: UInt16
   private let listener: Int32
@@ -51,29 +55,48 @@ final class StreamRelay: Sendable {
 
   deinit { close(listener) }
 
+  /// How long an end says nothing before what it has sent is passed on, in milliseconds.
+  private static var quiet: Int64 { 60 }
+
+  /// What one end has sent, and is not passed on yet.
+  private struct Waiting {
+    var bytes: [UInt8] = []
+    /// When the last of them came.
+    var time = MonotonicClock.now()
+    var isOpen = true
+  }
+
   /// Passes bytes both ways until both ends have closed.
   private static func pass(_ client: Int32, _ server: Int32) -> StreamSession {
     var session = StreamSession()
     var buffer = [UInt8](repeating: 0, count: 65_536)
-    var open = [true, true]
+    var waiting = [Waiting(), Waiting()]
     let ends = [client, server]
-    while open[0] || open[1] {
+    while waiting[0].isOpen || waiting[1].isOpen {
       var entries = (0..<2).map {
-        pollfd(fd: open[$0] ? ends[$0] : -1, events: Int16(POLLIN), revents: 0)
+        pollfd(fd: waiting[$0].isOpen ? ends[$0] : -1, events: Int16(POLLIN), revents: 0)
       }
+      let isEmpty = waiting.allSatisfy { $0.bytes.isEmpty }
       // SAFETY: the array has two entries, and the call does not keep the pointer.
-      guard unsafe poll(&entries, 2, 60_000) > 0 else { break }
-      for index in 0..<2 where entries[index].revents != 0 {
-        // SAFETY: the buffer has as many bytes as are asked for.
-        let count = unsafe recv(ends[index], &buffer, buffer.count, 0)
-        if count > 0 {
-          session.add(count, isUp: index == 0)
-          guard write(buffer.prefix(count), to: ends[1 - index]) else { return session }
-        } else {
-          open[index] = false
-          // The other end may still have something to say.
-          shutdown(ends[1 - index], Int32(SHUT_WR))
+      let ready = unsafe poll(&entries, 2, isEmpty ? 60_000 : Int32(quiet / 4))
+      guard ready > 0 || !isEmpty else { break }
+      for index in 0..<2 {
+        if entries[index].revents != 0 {
+          // SAFETY: the buffer has as many bytes as are asked for.
+          let count = unsafe recv(ends[index], &buffer, buffer.count, 0)
+          waiting[index].time = MonotonicClock.now()
+          waiting[index].isOpen = count > 0
+          if count > 0 { waiting[index].bytes += buffer.prefix(count) }
         }
+        let isDone = !waiting[index].isOpen
+        let age = (MonotonicClock.now() - waiting[index].time).count
+        if !waiting[index].bytes.isEmpty, isDone || age >= quiet {
+          session.add(waiting[index].bytes.count, isUp: index == 0)
+          guard write(waiting[index].bytes, to: ends[1 - index]) else { return session }
+          waiting[index].bytes.removeAll(keepingCapacity: true)
+        }
+        // The other end may still have something to say.
+        if isDone, entries[index].revents != 0 { shutdown(ends[1 - index], Int32(SHUT_WR)) }
         let counted = segments(client)
         session.segmentsUp = max(session.segmentsUp, counted.up)
         session.segmentsDown = max(session.segmentsDown, counted.down)
@@ -82,8 +105,8 @@ final class StreamRelay: Sendable {
     return session
   }
 
-  private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
-    var rest = Array(bytes)
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    var rest = bytes
     while !rest.isEmpty {
       // SAFETY: the array has as many bytes as are passed.
       let count = unsafe send(descriptor, rest, rest.count, Int32(MSG_NOSIGNAL))

@@ -23,6 +23,11 @@ struct StreamTests {
   @Test func `over HTTPS the second connection has no /auth, and each has TLS`() async throws {
     let rehearsal = try await StreamRehearsal.run(plan(.https))
     let (first, ordinary) = (rehearsal.first, rehearsal.ordinary)
+    // The first has a request and an answer more, each with their headers, the token in the latter.
+    let more = [true, false].map { isUp in
+      [first, ordinary].map { $0.flights.filter { $0.isUp == isUp }.reduce(0) { $0 + $1.bytes } }
+    }
+    #expect(more[0][0] > more[0][1] + 200 && more[1][0] > more[1][1] + 100, "\(more)")
     #expect(first.flights.count > ordinary.flights.count)
     // A hello of some 200 bytes, and a certificate.
     #expect(ordinary.flights[0].isUp && ordinary.flights[0].bytes > 150)
