@@ -55,6 +55,9 @@ SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 INSTALL = $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy
 STRICT := --explicit-target-dependency-import-check error
+# SwiftPM writes the options of traits in the order of a set, which differs from run to run, and builds all of this
+# package again when it does.
+SWIFT := SWIFT_DETERMINISTIC_HASHING=1 swift
 # A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
@@ -90,15 +93,15 @@ deps-broker:
 	@packaging/install-broker.sh
 
 broker: deps-broker
-	swift build $(STRICT) --product nbiot-broker
+	$(SWIFT) build $(STRICT) --product nbiot-broker
 
 build: deps-mqtt
-	swift build $(STRICT)
+	$(SWIFT) build $(STRICT)
 
 demo: deps-mqtt
-	swift run $(STRICT) nbiot-demo
+	$(SWIFT) run $(STRICT) nbiot-demo
 	@echo
-	swift run $(STRICT) nbiot-demo dtls 3
+	$(SWIFT) run $(STRICT) nbiot-demo dtls 3
 
 peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2
@@ -108,7 +111,7 @@ test: deps-mqtt peers
 	@Tests/run.sh $(STRICT)
 
 consumers: deps-mqtt
-	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
+	$(SWIFT) build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
 # Skips tests of functions that a small build leaves out (docs/architecture.md), and long ones that would not differ.
 SMALL_TESTS := CoAPMessageTests CoAPExchangeTests PlatformTests CoAPLinkTests DeviceStoreTests AgentTests
@@ -134,7 +137,7 @@ docs: build
 	@packaging/docs.sh
 
 picture: deps-python deps-mqtt
-	swift build $(STRICT) --product nbiot-demo
+	$(SWIFT) build $(STRICT) --product nbiot-demo
 	packaging/picture.py .build/debug/nbiot-demo
 
 shellcheck:
@@ -142,7 +145,7 @@ shellcheck:
 	git ls-files '*.sh' .ci/run 'Tests/SnippetTests/stand-ins/*' | xargs shellcheck
 
 examples: deps-mqtt library
-	swift build --package-path examples --scratch-path .build-examples
+	$(SWIFT) build --package-path examples --scratch-path .build-examples
 	$(MAKE) -C examples/sensor-c
 
 deps-python:
@@ -157,24 +160,24 @@ conformance: deps-python
 embedded: deps-mqtt
 	@for target in $(TIER0); do \
 	  echo "armv7em, no allocations: $$target"; \
-	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
+	  $(SWIFT) build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
 	    --scratch-path .build-armv7em -Xswiftc -wmo -Xswiftc -no-allocations || exit 1; \
 	done
 	@echo "x86_64, no allocations: all of tier 0, through Tier0Proof"
-	swift build $(STRICT) --target Tier0Proof -c release --traits Embedded --scratch-path .build-proof \
+	$(SWIFT) build $(STRICT) --target Tier0Proof -c release --traits Embedded --scratch-path .build-proof \
 	  -Xswiftc -wmo -Xswiftc -no-allocations
 	@echo "x86_64 Linux, tiers 0 to 2: device-probe"
-	swift build $(STRICT) --product device-probe $(DEVICE)
+	$(SWIFT) build $(STRICT) --product device-probe $(DEVICE)
 	@echo "x86_64 Linux, tiers 0 to 2 with DTLS: dtls-probe"
-	swift build $(STRICT) --product dtls-probe $(DEVICE)
+	$(SWIFT) build $(STRICT) --product dtls-probe $(DEVICE)
 	@echo "x86_64 Linux, tiers 0 to 2 with the thing model in JSON and CBOR: things-probe"
-	swift build $(STRICT) --product things-probe $(DEVICE)
+	$(SWIFT) build $(STRICT) --product things-probe $(DEVICE)
 	@for probe in device-probe dtls-probe things-probe; do \
 	  strip -o .build-embedded/$$probe .build-embedded/release/$$probe && size .build-embedded/$$probe || exit 1; \
 	done
 
 allocations: deps-valgrind embedded build library
-	swift build $(STRICT) --product ordinary-probe -c release
+	$(SWIFT) build $(STRICT) --product ordinary-probe -c release
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/things-probe
@@ -188,7 +191,7 @@ allocations: deps-valgrind embedded build library
 # What make install installs, by the optimiser, which may refuse what an ordinary build takes; the rest of its build is the
 # same. The modules that the probes need are there already.
 optimised: deps-mqtt
-	swift build $(STRICT) --product nbiot -c release
+	$(SWIFT) build $(STRICT) --product nbiot -c release
 
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
@@ -200,7 +203,7 @@ energy-check: deps-mqtt
 sanitize: deps-mqtt deps-valgrind
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
-	swift build $(STRICT) -c release --product dtls-exercise
+	$(SWIFT) build $(STRICT) -c release --product dtls-exercise
 	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
 
 # The libraries and tools with which agents for other machines are built and tested. Nothing of those machines is
@@ -245,10 +248,10 @@ PREFIX := /usr/local
 NBIOT_LIMIT := 30000000
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https agent-gateway library
-	swift build $(STRICT) $(STATIC) --product nbiot
+	$(SWIFT) build $(STRICT) $(STATIC) --product nbiot
 	@size=$$(stat -c %s .build-static/release/nbiot); echo "nbiot: $$size bytes"; [ "$$size" -le $(NBIOT_LIMIT) ] || { \
 	  echo "nbiot may have $(NBIOT_LIMIT) bytes: what uses Foundation beyond FoundationEssentials (docs/architecture.md)?" >&2; exit 1; }
-	swift build $(STRICT) $(STATIC) --product generate-manual
+	$(SWIFT) build $(STRICT) $(STATIC) --product generate-manual
 	@mkdir -p .build-install/completions
 	@cp .build-static/release/nbiot .build-install/
 	@# Without SwiftPM's search path, and without Swift's library, which it has no use for.
@@ -314,7 +317,7 @@ try-agent: deps-broker build broker agent agent-mqtt agent-aarch64 agent-armv7 a
 KILLS := 1000
 torture: deps-mqtt agent agent-mqtt agent-https agent-gateway
 	@packaging/install-broker.sh --tests
-	swift build $(STRICT) --build-tests
+	$(SWIFT) build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
 	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  NBIOT_AGENT_HTTPS=$$PWD/.build-agent/x86_64-https/nbiot-agent-https \
@@ -329,9 +332,9 @@ fuzz: deps deps-python
 bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	@command -v python3 >/dev/null && command -v openssl >/dev/null || { \
 	  echo "installing python3 openssl"; $(INSTALL) python3 openssl; }
-	swift build $(STRICT) --product device-probe $(DEVICE)
-	swift build $(STRICT) --product ordinary-probe -c release
-	swift build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
+	$(SWIFT) build $(STRICT) --product device-probe $(DEVICE)
+	$(SWIFT) build $(STRICT) --product ordinary-probe -c release
+	$(SWIFT) build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
 	  -Xswiftc -cross-module-optimization
 	Benchmarks/race.sh
 	@echo
@@ -341,23 +344,23 @@ bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	@echo
 	@Benchmarks/handshakes.sh
 	@command -v mosquitto_pub >/dev/null || { echo "installing mosquitto-clients"; $(INSTALL) mosquitto-clients; }
-	swift build $(STRICT) --product mqtt-throughput -c release
+	$(SWIFT) build $(STRICT) --product mqtt-throughput -c release
 	@echo
 	@Benchmarks/throughput.sh .build/release/mqtt-throughput
-	swift build $(STRICT) --product nbiot-agent-mqtt -c release
-	swift build $(STRICT) --product nbiot
-	swift build $(STRICT) --product nbiot-broker
+	$(SWIFT) build $(STRICT) --product nbiot-agent-mqtt -c release
+	$(SWIFT) build $(STRICT) --product nbiot
+	$(SWIFT) build $(STRICT) --product nbiot-broker
 	@echo
 	@Benchmarks/transports.py .build/debug/nbiot
 	@echo
 	@Benchmarks/day.py .build/release/nbiot-agent-mqtt
-	swift build $(STRICT) --product nbiot -c release
+	$(SWIFT) build $(STRICT) --product nbiot -c release
 	@echo
 	@Benchmarks/servers.py .build/release/nbiot Benchmarks/.build/release/libcoap-server
 
 benchmarks: deps-mqtt
 	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; $(INSTALL) libcoap3-dev; }
-	swift build -c release --package-path Benchmarks
+	$(SWIFT) build -c release --package-path Benchmarks
 
 backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
