@@ -81,6 +81,7 @@ typealias Targets = KeyValuePairs<String, [Target.Dependency]>
 let deviceTargets: Targets = [
   "ConstrainedCore": [],
   "TrafficLedger": ["ConstrainedCore"],
+  "StreamTraffic": ["TrafficLedger", "CWire"],
   "CoAPMessage": ["ConstrainedCore"],
   "PayloadCoding": ["ConstrainedCore"],
   "CoAPExchange": ["ConstrainedCore", "CoAPMessage"],
@@ -88,9 +89,9 @@ let deviceTargets: Targets = [
   "MQTTLayer": ["ConstrainedCore", "HTTPSLayer"],
   "HTTPSLayer": ["ConstrainedCore"],
   "HTTPSChannel": [
-    "ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl", "TrafficLedger",
+    "ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl", "TrafficLedger", "StreamTraffic",
   ],
-  "MQTTChannel": ["ConstrainedCore", "MQTTLayer", "CPaho"],
+  "MQTTChannel": ["ConstrainedCore", "MQTTLayer", "CPaho", "TrafficLedger", "StreamTraffic"],
   "Platform": ["ConstrainedCore", "PayloadCoding"],
   "PlatformCoAP": ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform"],
   "PlatformMQTT": ["ConstrainedCore", "PayloadCoding", "Platform"],
@@ -179,14 +180,14 @@ let deviceTargets: Targets = [
     "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "PlatformMQTT", "Alink",
     "OpenSSLSupport", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
     "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
-    "CDevice",
+    "CDevice", "TrafficLedger", "StreamTraffic",
   ],
   // The same over HTTPS.
   "HTTPSDeviceLibrary": [
     "ConstrainedCore", "SecurityLayer", "Platform", "PlatformHTTPS", "PlatformMQTT",
     "OpenSSLSupport", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
     "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CDevice",
-    "TrafficLedger",
+    "TrafficLedger", "StreamTraffic",
   ],
 ]
 
@@ -203,7 +204,7 @@ let conditions = [
 /// The targets that keep a ledger of bytes where the trait asks for it.
 let counted: Set = [
   "CoAPLink", "DeviceDriver", "DeviceClient", "EnergyEstimate", "Agent", "DeviceLibrary",
-  "HTTPSChannel", "HTTPSDeviceLibrary",
+  "StreamTraffic", "HTTPSChannel", "HTTPSDeviceLibrary", "MQTTChannel", "MQTTDeviceLibrary",
 ]
 
 /// What needs the Swift runtime, in Sources; and BrokerPlugin, which is C.
@@ -214,7 +215,7 @@ let hostTargets: Targets = [
     "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
     "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
     "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
-    "MQTTAuthentication", "GatewaySessions", "GatewayLink", "TrafficLedger",
+    "MQTTAuthentication", "GatewaySessions", "GatewayLink", "TrafficLedger", "StreamTraffic",
   ],
   // What goes wrong on purpose, in the network and in the platform.
   "PlatformFaults": ["ConstrainedCore", "RadioModel"],
@@ -540,7 +541,7 @@ let testFiles = [
   "MQTTAgentTests": ["README.md"],
   "HTTPSAgentTests": ["README.md"],
   "GatewayAgentTests": ["README.md"],
-  "nbiotTests": ["README.md", "address-change.sh"],
+  "nbiotTests": ["README.md", "address-change.sh", "ledger-wire.sh"],
   "SnippetTests": ["stand-ins"],
   "TestSupport": [
     "Resources/coap-messages.json", "Resources/surroundings.c", "Resources/mqtt_client.py",
@@ -562,6 +563,7 @@ let systemLibraries: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPOSIX"),
   .systemLibrary(name: "CDirectory"),
+  .systemLibrary(name: "CWire"),
   .systemLibrary(name: "CHeap"),
   .systemLibrary(name: "CLibCBOR", pkgConfig: "libcbor", providers: [.apt(["libcbor-dev"])]),
   .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),

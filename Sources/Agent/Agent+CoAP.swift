@@ -68,6 +68,10 @@ extension Agent {
       port: endpoint.port
     )
     open(fingerprint)
+    #if LEDGER
+    // After the directory, which one agent has.
+    readLedger()
+    #endif
     signals.open()
     // Last: the socket may be of another agent, which has the directory, too.
     if configuration.has(.socket) { listen(socketMode, socketGroup) }

@@ -24,11 +24,23 @@ extension Agent {
   /// When the link has something to do.
   var linkDeadline: Instant? {
     // Nothing can be sent while the name is being resolved, even if it is overdue.
-    mutating get { driver.server.isResolving ? nil : driver.reports.pollTimeout() }
+    mutating get {
+      let deadline = driver.server.isResolving ? nil : driver.reports.pollTimeout()
+      #if LEDGER
+      return earlier(deadline, ledger.deadline)
+      #else
+      return deadline
+      #endif
+    }
   }
 
   /// Looks after the command for hints.
-  mutating func look(at now: Instant) { extras.look(at: now) }
+  mutating func look(at now: Instant) {
+    extras.look(at: now)
+    #if LEDGER
+    lookAfterLedger(at: now)
+    #endif
+  }
 
   mutating func receive(at now: Instant) {
     do throws(TransportError) {
@@ -42,6 +54,9 @@ extension Agent {
   mutating func close() {
     driver.reports.close()
     if driver.server.socket.isOpen { transmit() }
+    #if LEDGER
+    writeLedger()
+    #endif
   }
 
   /// Sends due datagrams, once there is a socket.

@@ -10,10 +10,6 @@ internal import PlatformCoAP
 internal import SecurityLayer
 internal import UDPTransport
 
-#if LEDGER
-internal import TrafficLedger
-#endif
-
 /// What the agent over CoAP says of its link.
 extension Agent {
   /// Prints an event.
@@ -190,25 +186,6 @@ extension Agent {
     showLedger()
     #endif
   }
-
-  #if LEDGER
-  /// Prints what was sent and received for each purpose.
-  private mutating func showLedger() {
-    let ledger = driver.ledger
-    for number in 0..<UInt8(TrafficLedger.Purpose.count) {
-      guard let purpose = TrafficLedger.Purpose(rawValue: number) else { return }
-      let (up, down) = (ledger[purpose, .up], ledger[purpose, .down])
-      guard up.bytes | down.bytes != 0 else { continue }
-      line.start("info ledger ")
-      line.add(purpose.name)
-      line.add(.datagramsUp, up.datagrams)
-      line.add(.allBytesUp, up.bytes)
-      line.add(.datagramsDown, down.datagrams)
-      line.add(.allBytesDown, down.bytes)
-      log(&line)
-    }
-  }
-  #endif
 }
 
 extension AuthenticationFailure {

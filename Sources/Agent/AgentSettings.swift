@@ -78,6 +78,10 @@ extension LineSettings {
       ?? .off
     if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
     _ = configuration.path(.hintCommand)
+    #if LEDGER
+    // The replacement has a longer name.
+    if configuration.path(.ledger).count > 250 { configuration.refuse(.ledger) }
+    #endif
     // Quotation marks would become part of the path.
     if configuration.bytes(.stateDirectory)[0] == UInt8(ascii: "\"") {
       configuration.refuse(.stateDirectory)

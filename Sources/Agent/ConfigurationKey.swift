@@ -11,6 +11,9 @@ package enum ConfigurationKey: UInt8 {
   case topic, format, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup, hintCommand
+  #if LEDGER
+  case ledger
+  #endif
 
   /// The key of the command that the agent runs.
   static var command: ConfigurationKey { .hintCommand }

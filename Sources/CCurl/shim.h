@@ -13,7 +13,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "wire.h"
 
 // Swift imports neither variadic functions nor the macros that libcurl puts before them.
 static inline CURLcode nbiot_curl_set_long(CURL *curl, CURLoption option, long value) {
@@ -121,21 +120,30 @@ static inline CURLcode nbiot_curl_close_on_exec(CURL *curl) {
   return (curl_easy_setopt)(curl, CURLOPT_SOCKOPTFUNCTION, nbiot_curl_protect);
 }
 
+// Who is told of each socket of a connection, and closes it.
+struct nbiot_curl_sockets {
+  void *context;
+  void (*opened)(void *context, int descriptor);
+  int (*closed)(void *context, int descriptor);
+};
+
 // Has the sockets of connections counted.
-static inline curl_socket_t nbiot_curl_open(void *wire, curlsocktype kind, struct curl_sockaddr *address) {
+static inline curl_socket_t nbiot_curl_open(void *context, curlsocktype kind, struct curl_sockaddr *address) {
+  const struct nbiot_curl_sockets *sockets = (const struct nbiot_curl_sockets *)context;
   int descriptor = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   (void)kind;
-  if (descriptor >= 0) nbiot_wire_take((struct nbiot_wire *)wire, descriptor);
+  if (descriptor >= 0) sockets->opened(sockets->context, descriptor);
   return descriptor;
 }
-static inline int nbiot_curl_close(void *wire, curl_socket_t descriptor) {
-  return nbiot_wire_close((struct nbiot_wire *)wire, descriptor);
+static inline int nbiot_curl_close(void *context, curl_socket_t descriptor) {
+  const struct nbiot_curl_sockets *sockets = (const struct nbiot_curl_sockets *)context;
+  return sockets->closed(sockets->context, descriptor);
 }
-static inline CURLcode nbiot_curl_count_wire(CURL *curl, struct nbiot_wire *wire) {
+static inline CURLcode nbiot_curl_count_sockets(CURL *curl, struct nbiot_curl_sockets *sockets) {
   CURLcode code = (curl_easy_setopt)(curl, CURLOPT_OPENSOCKETFUNCTION, nbiot_curl_open);
-  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_OPENSOCKETDATA, wire);
+  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_OPENSOCKETDATA, sockets);
   if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_CLOSESOCKETFUNCTION, nbiot_curl_close);
-  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_CLOSESOCKETDATA, wire);
+  if (code == CURLE_OK) code = (curl_easy_setopt)(curl, CURLOPT_CLOSESOCKETDATA, sockets);
   return code;
 }
 

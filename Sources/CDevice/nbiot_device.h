@@ -479,10 +479,10 @@ typedef struct nbiot_ledger_side {
   nbiot_traffic handshake;       /* DTLS or TLS itself */
   nbiot_traffic report;          /* reports, sent for the first time */
   nbiot_traffic answer;          /* their answers */
-  nbiot_traffic acknowledgement; /* acknowledgements and Resets */
+  nbiot_traffic acknowledgement; /* acknowledgements and Resets; over MQTT all but reports */
   nbiot_traffic retransmission;  /* requests and answers sent again */
   nbiot_traffic overhead;        /* what records of DTLS or TLS add to the messages in them */
-  nbiot_traffic keep_alive;      /* always 0 over CoAP */
+  nbiot_traffic keep_alive;      /* PINGREQ and PINGRESP of MQTT, else 0 */
   nbiot_traffic headers;         /* IP, and UDP or TCP */
 } nbiot_ledger_side;
 
@@ -490,8 +490,8 @@ typedef struct nbiot_ledger {
   nbiot_ledger_side up, down;
 } nbiot_ledger;
 
-/* Where the bytes since nbiot_create went. Over HTTPS the kernel counts TLS, TCP and IP. Returns NBIOT_OK;
- * NBIOT_ARGUMENT over MQTT, whose bytes are those of a library, and `*ledger` is then all 0. */
+/* Where the bytes since nbiot_create went. Over HTTPS and MQTT the kernel counts TLS, TCP and IP. Returns NBIOT_OK;
+ * NBIOT_ARGUMENT where the library was built without ledgers, and `*ledger` is then all 0. */
 int nbiot_read_ledger(const nbiot_device *device, nbiot_ledger *ledger);
 
 /* Destroys the device and wipes its memory, which can then be used for something else; call it once. Waiting

@@ -337,6 +337,50 @@ static inline int nbiot_open_input(const char *path) {
   return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
+// Reads the regular file at a path, all of it if that fits; returns how many bytes, or -1 with errno set.
+static inline ssize_t nbiot_read_file(const char *path, void *room, size_t size) {
+  int file = nbiot_open_input(path), code;
+  ssize_t count;
+  struct stat status;
+  if (file < 0) return -1;
+  count = fstat(file, &status) == 0 && S_ISREG(status.st_mode) ? pread(file, room, size, 0) : -1;
+  code = count < 0 && S_ISREG(status.st_mode) ? errno : EINVAL;
+  close(file);
+  errno = code;
+  return count;
+}
+
+// Replaces the file at a path of less than 250 bytes with those, readable by its owner alone: they are on the storage
+// before they have the name, so that there is always a whole file. Returns 0, or the error's number.
+static inline int nbiot_replace_file(const char *path, const void *bytes, size_t count) {
+  char made[256], folder[256];
+  size_t length = strlen(path), end = length;
+  int file, code = 0;
+  if (length >= 250) return ENAMETOOLONG;
+  memcpy(made, path, length);
+  memcpy(made + length, ".new", 5);
+  file = openat(AT_FDCWD, made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (file < 0) return errno;
+  if (pwrite(file, bytes, count, 0) != (ssize_t)count || fsync(file) != 0 ||
+      renameat(AT_FDCWD, made, AT_FDCWD, path) != 0)
+    code = errno ? errno : EIO;
+  close(file);
+  if (code) {
+    unlinkat(AT_FDCWD, made, 0);
+    return code;
+  }
+  while (end > 0 && path[end - 1] != '/') end--;
+  memcpy(folder, path, end);
+  memcpy(folder + end, ".", 2);
+  file = openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // Where the folder cannot be synced the former file may come back after a loss of power.
+  if (file >= 0) {
+    fsync(file);
+    close(file);
+  }
+  return 0;
+}
+
 // The mode of a regular file; 0 for any other kind.
 static inline unsigned nbiot_regular_mode(int descriptor) {
   struct stat status;

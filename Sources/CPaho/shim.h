@@ -125,6 +125,41 @@ __attribute__((weak)) int getaddrinfo(
   return code;
 }
 
+// Who hears of the next socket that the library connects, once: a channel that counts its bytes waits for that, one at a
+// time, and the library connects one at a time, with its lock held.
+typedef void nbiot_paho_opening(void *, int);
+__attribute__((weak)) nbiot_paho_opening *volatile nbiot_paho_opened = NULL;
+__attribute__((weak)) void *nbiot_paho_opened_for = NULL;
+__attribute__((weak)) pthread_mutex_t nbiot_paho_opening_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// Stands in the place of the system's function only in programs that count, and does what that does: it has a socket of
+// the library's told of. It allocates nothing and looks nothing up, as `connect` may be called after `fork`.
+extern int __connect(int, const struct sockaddr *, socklen_t);
+__attribute__((weak)) int connect(int descriptor, const struct sockaddr *address, socklen_t length) {
+  int code = __connect(descriptor, address, length), error = errno;
+  if (!nbiot_paho_locks || !nbiot_paho_opened) return code;
+  pthread_mutex_lock(&nbiot_paho_opening_lock);
+  if (nbiot_paho_opened) nbiot_paho_opened(nbiot_paho_opened_for, descriptor);
+  nbiot_paho_opened = NULL;
+  pthread_mutex_unlock(&nbiot_paho_opening_lock);
+  errno = error;
+  return code;
+}
+
+// Has the library's next socket told of, or, with NULL, none.
+static inline void nbiot_paho_expect(nbiot_paho_opening *opened, void *context) {
+  // Names the function above, as below.
+  int (*volatile connecting)(int, const struct sockaddr *, socklen_t) = connect;
+  (void)connecting;
+  pthread_mutex_lock(&nbiot_paho_opening_lock);
+  nbiot_paho_opened = opened;
+  nbiot_paho_opened_for = context;
+  pthread_mutex_unlock(&nbiot_paho_opening_lock);
+}
+
+// Whether it has not come yet.
+static inline int nbiot_paho_is_expecting(void) { return nbiot_paho_opened != NULL; }
+
 // Moves on to the next address; says whether one is left untried, after so many tries.
 static inline int nbiot_paho_turn_over(const char *name, size_t count, unsigned tries) {
   struct nbiot_paho_server *server;
@@ -201,6 +236,19 @@ static __attribute__((noinline)) int nbiot_paho_socket(const char *trace) {
   for (; *trace && blanks < 2; trace++) blanks += *trace == ' ';
   for (; *trace >= '0' && *trace <= '9'; trace++) descriptor = 10 * descriptor + (unsigned)(*trace - '0');
   return (int)descriptor;
+}
+
+// What a line of the trace tells besides, where bytes are counted. A line of a packet is told by its beginning, for that of
+// a message has the message's own.
+enum nbiot_paho_counted { nbiot_counted_other, nbiot_counted_shaken, nbiot_counted_ping, nbiot_counted_pong };
+
+static inline enum nbiot_paho_counted nbiot_paho_counted_line(const char *trace) {
+  unsigned blanks = 0;
+  for (; *trace && blanks < 2; trace++) blanks += *trace == ' ';
+  if (strncmp(trace, "SSL handshake done", 18) == 0) return nbiot_counted_shaken;
+  for (; *trace && blanks < 4; trace++) blanks += *trace == ' ';
+  if (strncmp(trace, "-> PINGREQ (0)", 14) == 0) return nbiot_counted_ping;
+  return strncmp(trace, "<- PINGRESP", 11) == 0 ? nbiot_counted_pong : nbiot_counted_other;
 }
 
 // Which sockets are WebSockets, by descriptor; those 1,024 apart share a place.

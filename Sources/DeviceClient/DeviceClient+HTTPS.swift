@@ -21,7 +21,7 @@ extension DeviceClient {
     let field = configuration.host.utf8.count + (port == httpsPort ? 0 : "\(port)".utf8.count + 1)
     let channel = try makeChannel(configuration, settings, port)
     #if LEDGER
-    meter.add(channel.traffic)
+    meter.add(https: channel.traffic)
     #endif
     let mask = AnswerMask(secret: secret)
     let link: HTTPSCore.Link

@@ -39,6 +39,9 @@ extension DeviceClient {
     }
     let meter = PacketMeter()
     let channel = try makeChannel(configuration, settings)
+    #if LEDGER
+    meter.add(mqtt: channel.traffic)
+    #endif
     let source = try makeSource(settings, identity, secret, meter)
     var device: MQTTLink<MQTTCore.Layer, SystemRandom>
     do throws(MQTTSettingsError) {
@@ -153,7 +156,7 @@ extension DeviceClient {
       channel.usesProxy = wanted.usesProxy
       let requests = try HTTPSChannel(channel, authorities: authorities.span)
       #if LEDGER
-      meter.add(requests.traffic)
+      meter.add(https: requests.traffic)
       #endif
       return TokenSource(
         identity: identity,

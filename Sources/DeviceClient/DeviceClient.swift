@@ -438,8 +438,8 @@ public final class DeviceClient: Sendable {
   /// The traffic by purpose and direction, in finer purposes than `traffic`.
   ///
   /// Over CoAP it has every byte of UDP, with the headers of IP and UDP, and is empty where the package was built
-  /// without its trait `Ledger`. Over HTTPS it has every byte of TLS, TCP and IP with that trait, as the kernel counts
-  /// them, and without it only requests and answers. Over MQTT it has packets; their TLS, TCP and IP are missing.
+  /// without its trait `Ledger`. Over HTTPS and MQTT it has every byte of TLS, TCP and IP with that trait, as the kernel
+  /// counts them, and without it only requests and answers, or packets.
   public var ledger: TrafficLedger { core.ledger }
 
   /// Waits, for at most a second, until a closed client's connections have ended on both sides and the ledger has their

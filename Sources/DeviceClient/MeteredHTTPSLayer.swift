@@ -38,15 +38,6 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     self.show = show
   }
 
-  /// Whether the meter's ledger has requests and answers; otherwise it has the channel's.
-  private static var keepsLedger: Bool {
-    #if LEDGER
-    false
-    #else
-    true
-    #endif
-  }
-
   /// Counts a request that has begun.
   private mutating func note(
     _ request: borrowing @_addressable HTTPSRequest,
@@ -106,8 +97,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
       meter.send(
         size,
         kind,
-        for: number == 0 ? .report : .retransmission,
-        isInLedger: Self.keepsLedger
+        for: number == 0 ? .report : .retransmission
       )
     }
     switch kind {
@@ -154,7 +144,7 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     countSends()
     switch event {
     case .answered:
-      meter.receive(layer.head.size, kind, for: .answer, isInLedger: Self.keepsLedger)
+      meter.receive(layer.head.size, kind, for: .answer)
       switch kind {
       case .connection, .token: meter.noteConnack(isAccepted: layer.head.status == 200)
       case .other: meter.notePuback()

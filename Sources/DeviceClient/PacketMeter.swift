@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CoAPLink
 internal import ConstrainedCore
-internal import HTTPSChannel
-internal import MQTTLayer
 internal import Synchronization
 internal import TrafficLedger
+
+#if LEDGER
+internal import StreamTraffic
+#endif
 
 /// What a client's MQTT packets come to; shared by its core and its `MeteredLayer`.
 final class PacketMeter: Sendable {
   private struct Counts {
     var traffic = DeviceTraffic()
     var counters = DeviceCounters()
-    var ledger = TrafficLedger()
     #if LEDGER
-    /// What went over HTTPS, if anything does.
-    var https: HTTPSTraffic?
+    /// What the channels count, of HTTPS if anything goes over that, and of MQTT.
+    var https: StreamTraffic?
+    var mqtt: StreamTraffic?
+    #else
+    var ledger = TrafficLedger()
     #endif
   }
 
@@ -23,21 +27,24 @@ final class PacketMeter: Sendable {
   var traffic: DeviceTraffic { counts.withLock { $0.traffic } }
   var counters: DeviceCounters { counts.withLock { $0.counters } }
 
-  /// What was counted here, and over HTTPS.
+  /// What the channels have counted; without ledgers of theirs, what was counted here.
   var ledger: TrafficLedger {
     counts.withLock {
-      var ledger = $0.ledger
       #if LEDGER
+      var ledger = TrafficLedger()
       if let https = $0.https { ledger.add(https.ledger) }
-      #endif
+      if let mqtt = $0.mqtt { ledger.add(mqtt.ledger) }
       return ledger
+      #else
+      return $0.ledger
+      #endif
     }
   }
 
-  /// Whether no connection of HTTPS is ending any more.
+  /// Whether no connection of a client that is closed is ending any more.
   var isLedgerComplete: Bool {
     #if LEDGER
-    counts.withLock { $0.https?.isOver ?? true }
+    counts.withLock { ($0.https?.isOver ?? true) && ($0.mqtt?.isEmpty ?? true) }
     #else
     true
     #endif
@@ -45,20 +52,22 @@ final class PacketMeter: Sendable {
 
   #if LEDGER
   /// Has what went over HTTPS in the ledger.
-  func add(_ https: HTTPSTraffic) { counts.withLock { $0.https = https } }
+  func add(https: StreamTraffic) { counts.withLock { $0.https = https } }
+
+  /// Has what went over MQTT in the ledger.
+  func add(mqtt: StreamTraffic) { counts.withLock { $0.mqtt = mqtt } }
   #endif
 
   /// Counts a packet that is about to be sent.
   func send(
     _ bytes: Int,
     _ kind: PacketKind,
-    for purpose: TrafficLedger.Purpose = .acknowledgement,
-    isInLedger: Bool = true
+    for purpose: TrafficLedger.Purpose = .acknowledgement
   ) {
     counts.withLock {
-      if isInLedger {
-        $0.ledger.count(kind == .other ? purpose : .authentication, .up, bytes: bytes)
-      }
+      #if !LEDGER
+      $0.ledger.count(kind == .other ? purpose : .authentication, .up, bytes: bytes)
+      #endif
       switch kind {
       case .connection: $0.traffic.authentication.send(bytes)
       case .token: $0.traffic.tokens.send(bytes)
@@ -73,13 +82,12 @@ final class PacketMeter: Sendable {
   func receive(
     _ bytes: Int,
     _ kind: PacketKind,
-    for purpose: TrafficLedger.Purpose = .acknowledgement,
-    isInLedger: Bool = true
+    for purpose: TrafficLedger.Purpose = .acknowledgement
   ) {
     counts.withLock {
-      if isInLedger {
-        $0.ledger.count(kind == .other ? purpose : .authentication, .down, bytes: bytes)
-      }
+      #if !LEDGER
+      $0.ledger.count(kind == .other ? purpose : .authentication, .down, bytes: bytes)
+      #endif
       switch kind {
       case .connection: $0.traffic.authentication.receive(bytes)
       case .token: $0.traffic.tokens.receive(bytes)
@@ -131,41 +139,4 @@ enum PacketKind {
   case token
   /// All others.
   case other
-}
-
-/// The sizes of MQTT packets (MQTT 3.1.1 Section 2 and 3), in bytes.
-enum PacketSize {
-  /// CONNACK, PUBACK, UNSUBACK.
-  static let short = 4
-  /// SUBACK of so many filters.
-  static func suback(_ filters: Int) -> Int { packet(2 + filters) }
-  /// DISCONNECT.
-  static let disconnect = 2
-
-  /// A packet with so many bytes behind its fixed header (Section 2.2.3).
-  static func packet(_ remaining: Int) -> Int {
-    var rest = remaining
-    var header = 2
-    while rest > 127 {
-      rest >>= 7
-      header += 1
-    }
-    return header + remaining
-  }
-
-  static func publish(topic: Int, payload: Int, _ quality: MQTTQuality) -> Int {
-    packet(2 + topic + (quality == .atLeastOnce ? 2 : 0) + payload)
-  }
-
-  /// CONNECT without a will; the protocol's name has 4 bytes in 3.1.1 and 6 in 3.1.
-  static func connect(_ request: borrowing @_addressable MQTTConnect) -> Int {
-    let header = request.version == .v3_1_1 ? 10 : 12
-    return packet(
-      header + 6 + request.clientID.count + request.userName.count + request.password.count
-    )
-  }
-
-  static func subscribe(_ filter: Int) -> Int { packet(2 + 2 + filter + 1) }
-
-  static func unsubscribe(_ filter: Int) -> Int { packet(2 + 2 + filter) }
 }

@@ -3,6 +3,10 @@ internal import CCurl
 internal import ConstrainedCore
 internal import HTTPSLayer
 
+#if LEDGER
+internal import StreamTraffic
+#endif
+
 /// What libcurl's callbacks change of a channel; it lies at one address as long as the channel lives.
 ///
 /// libcurl calls back only while it is called itself, so that nothing here needs a lock.
@@ -30,8 +34,9 @@ struct ChannelState: ~Copyable {
   var file = FileSink()
   #endif
   #if LEDGER
-  /// What counts the segments of its connections; the channel's `HTTPSTraffic` owns it.
-  var wire: UnsafeMutablePointer<nbiot_wire>?
+  /// What counts the bytes of its connections, and how libcurl tells it.
+  var traffic: StreamTraffic?
+  var sockets = unsafe nbiot_curl_sockets()
   #endif
   /// libcurl's words about a failure, which end with a zero.
   var problem = InlineArray<256, UInt8>(repeating: 0)

@@ -3,11 +3,15 @@ internal import CCurl
 internal import ConstrainedCore
 internal import HTTPSLayer
 
+#if LEDGER
+internal import StreamTraffic
+#endif
+
 /// Waits for what libcurl wants of a socket.
 let watchSocket: nbiot_curl_socket = { _, socket, what, context, _ in
   guard let state = unsafe StatePointer(context) else { return -1 }
   #if LEDGER
-  if what != CURL_POLL_REMOVE { unsafe nbiot_wire_watch(state.pointee.wire, socket) }
+  if what != CURL_POLL_REMOVE { unsafe state.pointee.traffic?.watch(socket) }
   #endif
   // A socket that is closed already is in no set any more.
   return unsafe nbiot_poll_set(state.pointee.poll, socket, what) == 0 || what == CURL_POLL_REMOVE

@@ -5,6 +5,7 @@ public import HTTPSLayer
 internal import OpenSSLSupport
 
 #if LEDGER
+package import StreamTraffic
 internal import TrafficLedger
 #endif
 
@@ -30,7 +31,7 @@ public struct HTTPSChannel: ~Copyable {
   private(set) var isUnderWay = false
   #if LEDGER
   /// What was sent and received.
-  package let traffic: HTTPSTraffic
+  package let traffic: StreamTraffic
   /// The request under way, as the ledger will have it; no bytes where it is none of `start`.
   var counted: (purpose: TrafficLedger.Purpose, bytes: Int) = (.report, 0)
   #endif
@@ -54,13 +55,23 @@ public struct HTTPSChannel: ~Copyable {
     }
     var code = unsafe Self.prepare(easy, state, settings, authorities)
     #if LEDGER
-    guard let traffic = HTTPSTraffic() else {
+    guard let traffic = StreamTraffic() else {
       unsafe curl_easy_cleanup(easy)
       unsafe state.end()
       throw .system(code: ENOMEM)
     }
-    unsafe state.pointee.wire = traffic.wire
-    if code == CURLE_OK { unsafe code = nbiot_curl_count_wire(easy, traffic.wire) }
+    unsafe state.pointee.traffic = traffic
+    unsafe state.pointee.sockets = unsafe nbiot_curl_sockets(
+      context: traffic.context,
+      opened: StreamTraffic.opened,
+      closed: StreamTraffic.closed
+    )
+    if code == CURLE_OK {
+      // SAFETY: the state stays where it is.
+      code = unsafe withUnsafeMutablePointer(to: &state.pointee.sockets) {
+        unsafe nbiot_curl_count_sockets(easy, $0)
+      }
+    }
     #endif
     guard code == CURLE_OK else {
       unsafe curl_easy_cleanup(easy)
@@ -135,7 +146,7 @@ public struct HTTPSChannel: ~Copyable {
           guard let state = unsafe StatePointer(context) else { return 0 }
           unsafe state.pointee.sends += 1
           #if LEDGER
-          unsafe nbiot_wire_shake(state.pointee.wire, port)
+          unsafe state.pointee.traffic?.shake(port: port)
           #endif
           return 0
         },

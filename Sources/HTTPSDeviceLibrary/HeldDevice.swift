@@ -12,13 +12,17 @@ internal import PlatformHTTPS
 internal import ReportLink
 internal import SystemClocks
 
+#if LEDGER
+internal import StreamTraffic
+#endif
+
 /// The contents of the caller's memory: a durable device over HTTPS.
 @safe
 struct HeldDevice: ~Copyable {
   var driver: DescriptorDriver<HTTPSLink<HTTPSChannel, SystemRandom>>
   let topic: Topic?
   #if LEDGER
-  private let traffic: HTTPSTraffic
+  private let traffic: StreamTraffic
   #endif
   /// By how many seconds the platform's clock was ahead when that was told of last.
   private var toldDifference: Int64 = 0

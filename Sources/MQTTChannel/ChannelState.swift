@@ -3,6 +3,10 @@ internal import CPaho
 internal import ConstrainedCore
 internal import MQTTLayer
 
+#if LEDGER
+internal import StreamTraffic
+#endif
+
 /// What a channel's owner, its worker and the library's threads share, behind one lock that is never held while the
 /// library is called.
 ///
@@ -62,6 +66,18 @@ struct ChannelState: ~Copyable {
   /// What the library said of TLS errors of this connection.
   var hasHandshakeError = false
 
+  #if LEDGER
+  /// What counts its bytes.
+  var traffic: StreamTraffic?
+  /// The size of the CONNECT that goes out next.
+  var connectSize = 0
+  /// The library's socket and the channel's own descriptor of it, and the next state that has one; -1 and `nil` for none,
+  /// and behind the lock of all such states.
+  var socket: Int32 = -1
+  var copy: Int32 = -1
+  var next: StatePointer?
+  #endif
+
   /// Places for `operationCount` of them.
   let operations: UnsafeMutablePointer<ChannelOperation>
   var counters = ChannelCounters()
@@ -116,6 +132,10 @@ struct ChannelOperation {
   var state: UnsafeMutablePointer<ChannelState>?
   var number: UInt32 = 0
   var kind = RecordKind.publish
+  #if LEDGER
+  /// Whether it is a publication that a PUBACK answers.
+  var isAnswered = false
+  #endif
   #if !SMALL || GATEWAY
   /// How many filters a subscription has.
   var filterCount = 1

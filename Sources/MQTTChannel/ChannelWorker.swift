@@ -224,6 +224,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
       number: head.number,
       kind: head.kind
     )
+    #if LEDGER
+    unsafe pointee.operations[index].isAnswered = head.detail == MQTTQuality.atLeastOnce.rawValue
+    #endif
     let context = unsafe UnsafeMutableRawPointer(pointee.operations + index)
     let topic = unsafe pointee.scratch.assumingMemoryBound(to: CChar.self)
     let payload = unsafe pointee.scratch + Int(head.topicCount) + 1
@@ -281,6 +284,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
         operationFailed
       )
     }
+    #if LEDGER
+    if code == MQTTASYNC_SUCCESS { unsafe countOperation(head) }
+    #endif
     unsafe lock()
     // No callback comes for what the library has not taken.
     if code != MQTTASYNC_SUCCESS { unsafe endOperation(index, isDone: false, detail: 1) }
@@ -352,7 +358,13 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pthread_mutex_lock(&lifecycle)
     unsafe startLibrary()
     unsafe allow(pointee.settings.memoryLimit)
+    #if LEDGER
+    unsafe expectSocket()
+    #endif
     let code = unsafe makeClient(head, address, &handle)
+    #if LEDGER
+    unsafe awaitSocket(code == MQTTASYNC_SUCCESS)
+    #endif
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     unsafe pointee.handle = handle
@@ -449,44 +461,14 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe unlock()
     unsafe pthread_mutex_lock(&lifecycle)
     if unsafe handle != nil { unsafe MQTTAsync_destroy(&handle) }
+    #if LEDGER
+    unsafe forgetSocket()
+    #endif
     unsafe allow(-pointee.settings.memoryLimit)
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     for index in 0..<operationCount { unsafe pointee.operations[index].state = nil }
     unsafe pointee.phase = .none
-  }
-}
-
-extension ChannelSettings {
-  /// The host without a dot at its end.
-  var name: Span<UInt8> {
-    @_lifetime(borrow self)
-    get {
-      let name = host.bytes
-      let isAbsolute = name.count > 1 && name[name.count - 1] == UInt8(ascii: ".")
-      return name.extracting(droppingLast: isAbsolute ? 1 : 0)
-    }
-  }
-
-  /// Appends the server's address as the library reads it, with a zero byte at its end.
-  ///
-  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
-  /// has no brackets where there is a certificate: the library would look for them in it. It takes the last colon for
-  /// the port's.
-  func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
-    try output.append(transport.scheme)
-    let name = name
-    var isBracketed = false
-    for index in name.indices where name[index] == UInt8(ascii: ":") {
-      isBracketed = !transport.isSecure
-    }
-    if isBracketed { try output.append(UInt8(ascii: "[")) }
-    try output.append(name)
-    if isBracketed { try output.append(UInt8(ascii: "]")) }
-    try output.append(UInt8(ascii: ":"))
-    try output.append(decimal: UInt64(port))
-    if transport.isWebSocket { try output.append(path.bytes) }
-    try output.append(0)
   }
 }
 

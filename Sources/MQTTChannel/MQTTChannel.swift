@@ -3,6 +3,10 @@ internal import CPaho
 public import ConstrainedCore
 public import MQTTLayer
 
+#if LEDGER
+package import StreamTraffic
+#endif
+
 /// An MQTT client over Eclipse Paho, whose threads a `poll` loop sees as one descriptor.
 ///
 /// Nothing here blocks: what the library is asked for is asked by a thread of the channel's own, because the library
@@ -19,6 +23,10 @@ public import MQTTLayer
 @safe
 public struct MQTTChannel: ~Copyable {
   private let state: StatePointer
+  #if LEDGER
+  /// What was sent and received.
+  package let traffic: StreamTraffic
+  #endif
   private var topicCount = 0
   private var payloadCount = 0
 
@@ -40,6 +48,14 @@ public struct MQTTChannel: ~Copyable {
       if file >= 0 { close(file) }
       throw .system(code: ENOMEM)
     }
+    #if LEDGER
+    guard let traffic = StreamTraffic(queues: true) else {
+      unsafe state.end()
+      throw .system(code: ENOMEM)
+    }
+    unsafe state.pointee.traffic = traffic
+    self.traffic = traffic
+    #endif
     unsafe self.state = state
   }
 
@@ -105,6 +121,9 @@ extension MQTTChannel: MQTTLayer {
     unsafe state.lock()
     unsafe state.forgetConnection()
     unsafe state.pointee.counters.connects += 1
+    #if LEDGER
+    unsafe state.pointee.connectSize = PacketSize.connect(request)
+    #endif
     let isAsked = unsafe state.ask(connect: request)
     let isRunning = unsafe isAsked && state.startWorker()
     if !isRunning {

@@ -15,6 +15,9 @@ func connected(
   if unsafe state.pointee.phase == .connecting {
     unsafe state.pointee.phase = .connected
     unsafe state.pointee.receiver = pthread_self()
+    #if LEDGER
+    unsafe state.countConnack()
+    #endif
     unsafe state.wipeScratch()
     let hasSession = unsafe data?.pointee.alt.connect.sessionPresent ?? 0
     unsafe state.tell(.connected, detail: hasSession != 0 ? 1 : 0)
@@ -39,6 +42,9 @@ func connectFailed(
     var reason = FailureCode.unreachable
     if code > 0 {
       reason = .refused
+      #if LEDGER
+      unsafe state.countConnack()
+      #endif
     } else if wasMalformed {
       reason = .malformed
     } else if isTimeout {
@@ -66,6 +72,9 @@ func connectFailed(
 
 func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutablePointer<CChar>?) {
   guard let state = unsafe state(context) else { return }
+  #if LEDGER
+  unsafe state.glanceAtSocket()
+  #endif
   let wasMalformed = takeMalformed()
   unsafe state.lock()
   if unsafe state.pointee.phase == .connected {
@@ -100,6 +109,9 @@ func disconnectFailed(
 
 private func endDisconnecting(_ context: UnsafeMutableRawPointer?) {
   guard let state = unsafe state(context) else { return }
+  #if LEDGER
+  unsafe state.glanceAtSocket()
+  #endif
   // The DISCONNECT before was asked for, and says nothing of the server.
   _ = takeMalformed()
   unsafe state.lock()
@@ -169,6 +181,9 @@ private func endOperation(_ context: UnsafeMutableRawPointer?, isDone: Bool, det
   else { return }
   unsafe state.lock()
   if unsafe operation.pointee.state != nil {
+    #if LEDGER
+    unsafe state.countAnswer(operation, isDone: isDone, detail: detail)
+    #endif
     unsafe state.endOperation(
       operation - state.pointee.operations,
       isDone: isDone,
@@ -191,6 +206,9 @@ func messageArrived(
       start: message.pointee.payload,
       count: Int(max(message.pointee.payloadlen, 0))
     )
+    #if LEDGER
+    unsafe state.countMessage(topic.count, payload.count, message.pointee.qos)
+    #endif
     unsafe state.take(
       topic,
       payload,
@@ -321,6 +339,9 @@ nonisolated(unsafe) private var hasClosedTLS = false
 
 func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>?) {
   guard let text = unsafe text else { return }
+  #if LEDGER
+  unsafe countLine(text)
+  #endif
   switch unsafe nbiot_paho_line(text) {
   case nbiot_line_disconnect:
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
@@ -329,12 +350,24 @@ func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>
       setMalformed()
     }
     unsafe hasClosedTLS = false
+    #if LEDGER
+    if unsafe has(text, "(0)") {
+      unsafe StatePointer.countDisconnect(over: nbiot_paho_socket(text))
+    }
+    #endif
   case nbiot_line_connect:
     unsafe nbiot_paho_prepare(text, isUpgraded)
+    #if LEDGER
+    unsafe StatePointer.countConnect(over: nbiot_paho_socket(text))
+    #endif
     unsafe isUpgraded = 0
     unsafe hasClosedTLS = false
     _ = takeMalformed()
-  case nbiot_line_upgraded: unsafe isUpgraded = 1
+  case nbiot_line_upgraded:
+    unsafe isUpgraded = 1
+    #if LEDGER
+    unsafe StatePointer.markSockets()
+    #endif
   case nbiot_line_malformed: setMalformed()
   case nbiot_line_tls_closed: unsafe hasClosedTLS = true
   case nbiot_line_silent: unsafe isSilent = true
@@ -344,6 +377,9 @@ func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>
     _ = takeMalformed()
     guard let connection = unsafe pthread_getspecific(madeConnection) else { return }
     unsafe pthread_setspecific(madeConnection, nil)
+    #if LEDGER
+    unsafe StatePointer.watchSockets()
+    #endif
     unsafe nbiot_tls_start(connection, certificateJudged)
   case nbiot_line_old_version: unsafe isTooOld = true
   default: return

@@ -14,6 +14,10 @@ internal import PlatformMQTT
 internal import ReportLink
 internal import SystemClocks
 
+#if LEDGER
+internal import StreamTraffic
+#endif
+
 /// The contents of the caller's memory: a durable device over MQTT, and what the platform asks of it.
 @safe
 struct HeldDevice: ~Copyable {
@@ -25,6 +29,9 @@ struct HeldDevice: ~Copyable {
   /// What the last event is about, if it is a message of the platform.
   var message = CurrentMessage()
   let topic: Topic?
+  #if LEDGER
+  private let traffic: StreamTraffic
+  #endif
   let identity: DeviceIdentity
   /// The firmware that runs; empty where the platform is not told.
   let version: FixedBytes<128>
@@ -66,12 +73,11 @@ struct HeldDevice: ~Copyable {
     let durable = unsafe try Self.durableSettings(config)
     let fingerprint = try Self.makeFingerprint(identity, secret, host, port, mode: 3)
     let settings = unsafe try Self.linkSettings(config, transport)
-    let link = try Self.makeLink(
-      identity,
-      secret,
-      settings,
-      unsafe Self.makeChannel(config, transport, host.bytes, port)
-    )
+    let channel = unsafe try Self.makeChannel(config, transport, host.bytes, port)
+    #if LEDGER
+    let traffic = channel.traffic
+    #endif
+    let link = try Self.makeLink(identity, secret, settings, channel)
     let path = unsafe text(config.state_directory).trimmed
     guard !path.isEmpty else { throw .argument }
     do throws(StoreError) {
@@ -92,6 +98,9 @@ struct HeldDevice: ~Copyable {
       throw .disk(error)
     }
     self.topic = topic
+    #if LEDGER
+    self.traffic = traffic
+    #endif
     self.version = version
     self.desired = desired
     self.firmware = firmware
@@ -107,6 +116,11 @@ struct HeldDevice: ~Copyable {
     // Each filter is valid with these names, and the link has room for twice as many.
     if settings.staysConnected { _ = exchange.listen(over: &driver.reports) }
   }
+
+  #if LEDGER
+  /// Reads where the bytes went.
+  func read(_ ledger: inout nbiot_ledger) { ledger = nbiot_ledger(traffic.ledger) }
+  #endif
 
   // MARK: - What C asks for
 

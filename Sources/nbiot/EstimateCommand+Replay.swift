@@ -38,6 +38,7 @@ extension EstimateCommand {
       if file.count > 1 {
         remark("the file has \(file.count) ledgers: the last one is priced")
       }
+      if let reports { try refuse(reports, beyond: file.ledger, of: path) }
       if let reports, let told = file.reports, reports != told {
         remark("the ledger is of \(EstimatePage.count(told, "report")), not of \(reports)")
       }
@@ -47,7 +48,7 @@ extension EstimateCommand {
         )
       }
       if let transport = file.transport, transport != "coap",
-        transport != "https" || file.ledger[.headers, .up].bytes == 0
+        file.ledger[.headers, .up].bytes == 0
       {
         remark(
           "a ledger over \(transport) has no bytes of TLS, TCP and IP: the headers are the model's for UDP, and the "
@@ -83,14 +84,7 @@ extension EstimateCommand {
     }
     var replay = TrafficReplay(capture)
     if let reports {
-      let most =
-        capture.reports > 0
-        ? capture.reports : Int(clamping: capture.ledger.total(.up).datagrams)
-      guard reports <= most else {
-        throw Complaint(
-          "--reports \(reports): \(path) has only \(EstimatePage.count(most, "packet")) that can be reports"
-        )
-      }
+      try refuse(reports, beyond: capture.ledger, of: path)
       if capture.reports > 0, reports != capture.reports {
         remark("the capture shows \(EstimatePage.count(capture.reports, "report")), not \(reports)")
       }
@@ -112,6 +106,16 @@ extension EstimateCommand {
     let page = LedgerPage(ledger: capture.ledger, reports: replay.reports, transport: "")
     if output.form == .text { for line in page.text { Console.complain("nbiot: \(line)") } }
     return Replayed(estimate: replay.run(plan, model), remarks: remarks)
+  }
+
+  /// Refuses more reports than there are packets which can be reports.
+  private func refuse(_ reports: Int, beyond ledger: TrafficLedger, of path: String) throws {
+    let known = ledger[.report, .up].datagrams
+    let most = Int(clamping: known > 0 ? known : ledger.total(.up).datagrams)
+    guard reports > most, most > 0 else { return }
+    throw Complaint(
+      "--reports \(reports): \(path) has only \(EstimatePage.count(most, "packet")) that can be reports"
+    )
   }
 
   private static func reason(_ failure: TrafficReplay.Failure) -> String {

@@ -60,6 +60,11 @@ struct LedgerFile {
       reports = try Self.fields(line[range.upperBound...])["delivered"].map { Int(clamping: $0) }
     } else if let range = line.firstRange(of: "info ledger ") {
       let words = line[range.upperBound...].split(separator: " ", maxSplits: 1)
+      // A ledger that is kept has reports of its own, which may be more than those of the agent's last life.
+      if words.count == 1, let kept = try Self.fields(words[0])["reports"] {
+        reports = Int(clamping: kept)
+        return
+      }
       guard let purpose = words.first.flatMap({ Self.purpose(String($0)) }), words.count == 2 else {
         throw Reason("unknown purpose \"\(words.first ?? "")\"; there are \(Self.names)")
       }

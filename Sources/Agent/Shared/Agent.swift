@@ -87,6 +87,10 @@ struct Agent: ~Copyable {
   var datagrams = DatagramInput()
   /// What the transport has beside its driver.
   var extras: AgentExtras
+  #if LEDGER
+  /// What earlier lives of the agent have sent and received.
+  var ledger = KeptLedger()
+  #endif
   var settings = LineSettings()
   var endpoint = ServerAddress()
   /// The current output line, shared by all functions: one in each frame would take 2 KB.

@@ -31,6 +31,8 @@ package struct Configuration: ~Copyable {
   private var values = InlineArray<36, Value>(repeating: Value())
   #elseif HTTPS
   private var values = InlineArray<27, Value>(repeating: Value())
+  #elseif LEDGER
+  private var values = InlineArray<35, Value>(repeating: Value())
   #else
   private var values = InlineArray<34, Value>(repeating: Value())
   #endif

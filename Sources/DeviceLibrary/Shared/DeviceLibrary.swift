@@ -149,7 +149,7 @@ public func nbiot_read_ledger(
     return NBIOT_ARGUMENT.rawValue
   }
   unsafe ledger.pointee = nbiot_ledger()
-  #if MQTT || !LEDGER
+  #if !LEDGER
   _ = unsafe held
   return NBIOT_ARGUMENT.rawValue
   #else

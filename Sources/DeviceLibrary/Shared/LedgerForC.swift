@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#if LEDGER && !MQTT
+#if LEDGER
 internal import CDevice
 internal import TrafficLedger
 

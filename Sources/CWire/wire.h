@@ -5,6 +5,7 @@
 #define NBIOT_WIRE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ struct nbiot_tcp_info {
   uint32_t duplicates_told, reorderings, out_of_order, window;
 };
 
-enum { nbiot_tcp_established = 1, nbiot_tcp_syn_sent = 2, nbiot_tcp_closed = 7 };
+enum { nbiot_tcp_syn_sent = 2, nbiot_tcp_closed = 7, nbiot_tcp_close_wait = 8, nbiot_tcp_last_ack = 9 };
 
 // Sums over connections. Payload is that of TCP sent for the first time, or received in order.
 struct nbiot_wire_counts {
@@ -66,6 +67,11 @@ static inline int nbiot_wire_info(int descriptor, struct nbiot_tcp_info *info) {
   return getsockopt(descriptor, IPPROTO_TCP, 11 /* TCP_INFO */, info, &length) == 0 && length >= sizeof *info;
 }
 
+// Whether all that was sent is acknowledged, the FIN too: it and the SYN count as a byte each.
+static inline int nbiot_wire_is_over(const struct nbiot_tcp_info *info) {
+  return info->bytes_acknowledged >= info->bytes_sent - info->bytes_sent_again + 2;
+}
+
 // Adds what one socket has carried until now.
 //
 // A SYN of Linux has 20 bytes of options, the answer to it those that both sides know; every other segment has 12 where
@@ -96,10 +102,13 @@ static inline void nbiot_wire_add(struct nbiot_wire_counts *counts, struct nbiot
   counts->segments_again += info.total_retransmissions - one->repeated;
   counts->payload_again += info.bytes_sent_again;
   counts->payload_up += info.bytes_sent - info.bytes_sent_again;
+  // A peer that has closed answers what comes after its FIN with a RST, which has no options and ends the socket.
+  if (one->has_ended && info.state == nbiot_tcp_closed && !nbiot_wire_is_over(&info))
+    counts->headers_down -= segment - (ip + 20);
   // The kernel counts a FIN as a byte.
   received = info.bytes_received - (one->has_ended && info.bytes_received > 0);
   counts->payload_down += received;
-  counts->handshakes += one->is_shaken != 0;
+  counts->handshakes += one->is_shaken && one->handshake_up + one->handshake_down > 0;
   counts->handshake_up += one->is_shaken ? one->handshake_up : info.bytes_sent - info.bytes_sent_again;
   counts->handshake_down += one->is_shaken ? one->handshake_down : received;
 }
@@ -118,19 +127,19 @@ static inline void nbiot_wire_finish(struct nbiot_wire *wire, struct nbiot_wire_
 }
 
 // Notes that the peer's FIN has come; reads what nobody wants any more from a socket that ends.
+//
+// Of a socket that is closed nothing can be read either where a RST has ended it.
 static inline void nbiot_wire_look(struct nbiot_wire_socket *one) {
   char bytes[4096];
   ssize_t count = 1;
+  struct nbiot_tcp_info info;
   if (one->has_ended) return;
-  if (!one->is_ending) {
-    struct nbiot_tcp_info info;
-    // CLOSE_WAIT, or further.
-    if (nbiot_wire_info(one->descriptor, &info) && info.state == 8) one->has_ended = 1;
-    return;
-  }
-  for (int turn = 0; turn < 64 && count > 0; turn++)
+  for (int turn = 0; turn < 64 && count > 0 && one->is_ending; turn++)
     count = recv(one->descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (count == 0) one->has_ended = 1;
+  if (!nbiot_wire_info(one->descriptor, &info)) return;
+  if (info.state == nbiot_tcp_close_wait || info.state == nbiot_tcp_last_ack ||
+      (count == 0 && (info.state != nbiot_tcp_closed || nbiot_wire_is_over(&info))))
+    one->has_ended = 1;
 }
 
 // Lets go of sockets whose connection is over, or has been ending for 10 s.
@@ -184,6 +193,12 @@ static inline void nbiot_wire_watch(struct nbiot_wire *wire, int descriptor) {
       continue;
     one->is_connected = 1;
     one->repeated = info.total_retransmissions;
+    // Where something was sent already it was one segment, and what was sent of it again is no SYN.
+    if (info.bytes_sent > info.bytes_sent_again && info.bytes_sent_again > 0) {
+      uint64_t segment = info.bytes_sent - info.bytes_sent_again;
+      uint64_t again = (info.bytes_sent_again + segment - 1) / segment;
+      one->repeated -= again < one->repeated ? (uint32_t)again : one->repeated;
+    }
   }
   pthread_mutex_unlock(&wire->lock);
 }
@@ -211,6 +226,29 @@ static inline void nbiot_wire_shake(struct nbiot_wire *wire, int port) {
   pthread_mutex_unlock(&wire->lock);
 }
 
+// Notes for the one socket of that number what it has carried so far: the handshake, unless more of it comes.
+static inline void nbiot_wire_mark(struct nbiot_wire *wire, int descriptor) {
+  struct nbiot_tcp_info info;
+  pthread_mutex_lock(&wire->lock);
+  for (int index = 0; index < 4; index++) {
+    struct nbiot_wire_socket *one = &wire->sockets[index];
+    if (one->descriptor != descriptor || one->is_ending || one->is_shaken) continue;
+    if (!nbiot_wire_info(descriptor, &info)) continue;
+    one->handshake_up = info.bytes_sent - info.bytes_sent_again;
+    one->handshake_down = info.bytes_received;
+  }
+  pthread_mutex_unlock(&wire->lock);
+}
+
+// The first packet went out over that socket: the handshake is what was marked last, nothing without a mark.
+static inline void nbiot_wire_keep_mark(struct nbiot_wire *wire, int descriptor) {
+  pthread_mutex_lock(&wire->lock);
+  for (int index = 0; index < 4; index++)
+    if (wire->sockets[index].descriptor == descriptor && !wire->sockets[index].is_ending)
+      wire->sockets[index].is_shaken = 1;
+  pthread_mutex_unlock(&wire->lock);
+}
+
 // Ends a connection in place of `close`: the socket is kept until both sides have said so, for the segments of that.
 static inline int nbiot_wire_close(struct nbiot_wire *wire, int descriptor) {
   struct nbiot_wire_socket *found = NULL;
@@ -220,9 +258,11 @@ static inline int nbiot_wire_close(struct nbiot_wire *wire, int descriptor) {
       found = &wire->sockets[index];
   if (found) {
     nbiot_wire_look(found);
-    if (!found->is_connected || shutdown(descriptor, SHUT_WR)) {
+    if (!found->is_connected) {
       nbiot_wire_finish(wire, found);
     } else {
+      // Fails where the owner has done so, and the connection is over: it is looked at below all the same.
+      shutdown(descriptor, SHUT_WR);
       found->is_ending = 1;
       found->ending_since = nbiot_wire_now();
     }
@@ -231,6 +271,27 @@ static inline int nbiot_wire_close(struct nbiot_wire *wire, int descriptor) {
   pthread_mutex_unlock(&wire->lock);
   return found ? 0 : close(descriptor);
 }
+
+// Looks at a socket whose owner has closed it, or is about to: a peer's RST would hide its FIN later.
+static inline void nbiot_wire_glance(struct nbiot_wire *wire, int descriptor) {
+  pthread_mutex_lock(&wire->lock);
+  for (int index = 0; index < 4; index++)
+    if (wire->sockets[index].descriptor == descriptor) nbiot_wire_look(&wire->sockets[index]);
+  pthread_mutex_unlock(&wire->lock);
+}
+
+// How many sockets there are, those that end among them.
+static inline int nbiot_wire_sockets(struct nbiot_wire *wire) {
+  int count = 0;
+  pthread_mutex_lock(&wire->lock);
+  nbiot_wire_settle(wire);
+  for (int index = 0; index < 4; index++) count += wire->sockets[index].descriptor >= 0;
+  pthread_mutex_unlock(&wire->lock);
+  return count;
+}
+
+// Another descriptor of the same socket, which is closed in a program that is started; -1 where there is none.
+static inline int nbiot_wire_copy(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 
 // What all connections come to, and whether none is ending any more.
 static inline int nbiot_wire_read(struct nbiot_wire *wire, struct nbiot_wire_counts *counts) {
