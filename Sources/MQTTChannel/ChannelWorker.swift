@@ -138,6 +138,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// What the worker does as long as the channel lives.
   private func work() {
     nbiot_paho_enter()
+    #if !SMALL
+    nbiot_paho_enter_several()
+    #endif
     var tick = timespec()
     unsafe lock()
     while unsafe !pointee.isClosed {
@@ -353,6 +356,10 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe startLibrary()
     unsafe allow(pointee.settings.memoryLimit)
     let code = unsafe makeClient(head, address, &handle)
+    #if !SMALL
+    // An agent has one channel: no other takes its turn.
+    if code == MQTTASYNC_SUCCESS { nbiot_paho_await_lookup() }
+    #endif
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     unsafe pointee.handle = handle
@@ -415,6 +422,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
           messageArrived
         )
         guard code == MQTTASYNC_SUCCESS else { return code }
+        unsafe nbiot_paho_ask(&pointee.turn)
         return unsafe nbiot_paho_connect(
           handle,
           user,
@@ -448,45 +456,13 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.handleGeneration &-= 1
     unsafe unlock()
     unsafe pthread_mutex_lock(&lifecycle)
+    nbiot_paho_ask(nil)
     if unsafe handle != nil { unsafe MQTTAsync_destroy(&handle) }
     unsafe allow(-pointee.settings.memoryLimit)
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     for index in 0..<operationCount { unsafe pointee.operations[index].state = nil }
     unsafe pointee.phase = .none
-  }
-}
-
-extension ChannelSettings {
-  /// The host without a dot at its end.
-  var name: Span<UInt8> {
-    @_lifetime(borrow self)
-    get {
-      let name = host.bytes
-      let isAbsolute = name.count > 1 && name[name.count - 1] == UInt8(ascii: ".")
-      return name.extracting(droppingLast: isAbsolute ? 1 : 0)
-    }
-  }
-
-  /// Appends the server's address as the library reads it, with a zero byte at its end.
-  ///
-  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
-  /// has no brackets where there is a certificate: the library would look for them in it. It takes the last colon for
-  /// the port's.
-  func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
-    try output.append(transport.scheme)
-    let name = name
-    var isBracketed = false
-    for index in name.indices where name[index] == UInt8(ascii: ":") {
-      isBracketed = !transport.isSecure
-    }
-    if isBracketed { try output.append(UInt8(ascii: "[")) }
-    try output.append(name)
-    if isBracketed { try output.append(UInt8(ascii: "]")) }
-    try output.append(UInt8(ascii: ":"))
-    try output.append(decimal: UInt64(port))
-    if transport.isWebSocket { try output.append(path.bytes) }
-    try output.append(0)
   }
 }
 
