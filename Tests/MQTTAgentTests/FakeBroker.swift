@@ -26,9 +26,10 @@ final class FakeBroker: Sendable {
   /// Lets the server's script, which is made first, find its broker.
   private final class Box: @unchecked Sendable { weak var broker: FakeBroker? }
 
-  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closes`
-  /// ends a connection then, in order, and so does a report to a topic that ends with `poison`, with an RST where it
-  /// `breaks`. Over a WebSocket where `isWebSocket`, whose end after a DISCONNECT is said in a frame.
+  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something.
+  ///
+  /// `closes` ends a connection then, in order, and so does a report to a topic that ends with `poison`, with an RST
+  /// where it `breaks`. With `isWebSocket` it goes over a WebSocket, whose end after a DISCONNECT is said in a frame.
   init(
     isWebSocket: Bool = false,
     acknowledges: Bool = true,
