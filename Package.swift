@@ -313,7 +313,7 @@ let programs: Targets = [
 /// What tests and measurements share, in Tests.
 let testSupport: Targets = [
   // A broker and a scripted server for the tests of MQTT.
-  "MQTTPeers": ["TestSupport"],
+  "MQTTPeers": ["ConstrainedCore", "OpenSSLSupport", "TestSupport"],
   // HTTPS servers that behave as they should, and those that do not.
   "HTTPSPeers": ["TestSupport"],
   // A durable device for the tests of links over one descriptor.

@@ -7,6 +7,7 @@
 #include <MQTTAsync.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -20,11 +21,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-// glibc declares it only to programs that ask for all extensions.
+// glibc declares these only to programs that ask for more than POSIX.
 extern int memfd_create(const char *, unsigned int);
+extern long syscall(long, ...);
 
 // What the library has allocated, in all of its connections: exported, and declared in no header that is installed.
 struct nbiot_paho_heap {
@@ -73,24 +76,16 @@ static inline int nbiot_paho_system_lookup(
   return system ? system(name, service, hints, found) : EAI_FAIL;
 }
 
-// A server by its name: which of its addresses is tried, and how many there were when it was last looked up.
-struct nbiot_paho_server {
-  char name[256];
+// Which of its server's addresses a channel is to be given next, and how many there were at its last lookup.
+struct nbiot_paho_turn {
   unsigned turn, count;
 };
-__attribute__((weak)) struct nbiot_paho_server nbiot_paho_servers[16] = {{{0}, 0, 0}};
-__attribute__((weak)) unsigned nbiot_paho_oldest = 0;
-__attribute__((weak)) pthread_mutex_t nbiot_paho_servers_lock = PTHREAD_MUTEX_INITIALIZER;
 
-// The server of a name of at most 255 bytes, which takes the oldest one's place where there is none; its lock is held.
-static __attribute__((noinline)) struct nbiot_paho_server *nbiot_paho_find_server(const char *name, size_t count) {
-  struct nbiot_paho_server *server;
-  for (server = nbiot_paho_servers; server < nbiot_paho_servers + 16; server++)
-    if (strncmp(server->name, name, count) == 0 && server->name[count] == 0) return server;
-  server = &nbiot_paho_servers[nbiot_paho_oldest++ % 16];
-  memset(server, 0, sizeof *server);
-  memcpy(server->name, name, count);
-  return server;
+// Whose turn the next lookup of the library is; it takes it.
+__attribute__((weak)) struct nbiot_paho_turn *nbiot_paho_asker = NULL;
+
+static inline void nbiot_paho_ask(struct nbiot_paho_turn *turn) {
+  __atomic_store_n(&nbiot_paho_asker, turn, __ATOMIC_RELEASE);
 }
 
 // The library looks a name up with its lock held, takes the first IPv4 address, and takes none from its caller: this
@@ -99,19 +94,19 @@ static __attribute__((noinline)) struct nbiot_paho_server *nbiot_paho_find_serve
 __attribute__((weak)) int getaddrinfo(
     const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
   struct addrinfo *list, *one, **place;
-  struct nbiot_paho_server *server;
-  unsigned count = 0, wanted;
+  struct nbiot_paho_turn *asker;
+  unsigned count = 0, wanted = 0;
   int code, is_later;
   code = (nbiot_paho_lookup ? nbiot_paho_lookup : nbiot_paho_system_lookup)(name, service, hints, found);
   if (!name || !nbiot_paho_locks) return code;
   if (code) *found = NULL;
   list = *found;
   for (one = list; one; one = one->ai_next) count++;
-  pthread_mutex_lock(&nbiot_paho_servers_lock);
-  server = nbiot_paho_find_server(name, strnlen(name, sizeof server->name - 1));
-  server->count = count;
-  wanted = count ? server->turn % count : 0;
-  pthread_mutex_unlock(&nbiot_paho_servers_lock);
+  asker = __atomic_exchange_n(&nbiot_paho_asker, NULL, __ATOMIC_ACQ_REL);
+  if (asker) {
+    asker->count = count;
+    if (count) wanted = asker->turn %= count;
+  }
   for (is_later = 0; is_later < 2; is_later++)
     for (place = &list; *place; place = &(*place)->ai_next) {
       one = *place;
@@ -160,24 +155,50 @@ static inline void nbiot_paho_expect(nbiot_paho_opening *opened, void *context) 
 // Whether it has not come yet.
 static inline int nbiot_paho_is_expecting(void) { return nbiot_paho_opened != NULL; }
 
-// Moves on to the next address; says whether one is left untried, after so many tries.
-static inline int nbiot_paho_turn_over(const char *name, size_t count, unsigned tries) {
-  struct nbiot_paho_server *server;
-  int is_another;
-  // Names the function above, so that the importer emits it: nothing else refers to it.
-  int (*volatile lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = getaddrinfo;
-  (void)lookup;
-  pthread_mutex_lock(&nbiot_paho_servers_lock);
-  server = nbiot_paho_find_server(name, count);
-  server->turn++;
-  is_another = tries < server->count;
-  pthread_mutex_unlock(&nbiot_paho_servers_lock);
-  return is_another;
+// For how many milliseconds a lookup is waited for.
+__attribute__((weak)) int nbiot_paho_patience = 1000;
+
+// Waits until the library has looked its server's name up. Only one channel at a time is here: with two, a lookup could
+// take the other one's turn. Where the library's lookups do not come by the function above, this soon waits no more.
+static inline void nbiot_paho_await_lookup(void) {
+  int left = nbiot_paho_patience;
+  for (; left > 0 && __atomic_load_n(&nbiot_paho_asker, __ATOMIC_ACQUIRE); left--) poll(NULL, 0, 1);
+  nbiot_paho_patience = left > 0 ? 1000 : nbiot_paho_patience / 2;
 }
 
-// Begins a worker: the functions above are then part of the program.
+// The number of the library's newest socket.
+__attribute__((weak)) int nbiot_paho_newest = 0;
+
+// The library's receiving thread finds a connection by the number of its socket, at which it saw the end, after it has let
+// go of its lock: it would end another connection that has got that number meanwhile, as the system gives the lowest one.
+// This stands in the place of the system's function, and gives the library, which calls it with its lock held, the next
+// number after that of the socket before; numbers start anew at 1,024, or where the process may have no higher one.
+__attribute__((weak)) int socket(int domain, int type, int protocol) {
+  int lowest = (int)syscall(SYS_socket, domain, type, protocol), descriptor;
+  if (lowest < 0 || !nbiot_paho_locks) return lowest;
+  descriptor = fcntl(lowest, F_DUPFD_CLOEXEC, nbiot_paho_newest + 1);
+  nbiot_paho_newest = descriptor < 1023 ? descriptor : 0;
+  if (descriptor < 0) {
+    nbiot_paho_newest = lowest;
+    return lowest;
+  }
+  close(lowest);
+  return descriptor;
+}
+
+// Begins a worker. Names the functions above, so that the importer emits them: nothing else refers to them.
 static inline void nbiot_paho_enter(void) {
-  nbiot_paho_locks = Thread_lock_mutex != Thread_unlock_mutex;
+  void *const volatile all[] = {
+    (void *)Thread_lock_mutex, (void *)Thread_unlock_mutex, (void *)getaddrinfo,
+  };
+  nbiot_paho_locks = all[0] != NULL;
+}
+
+// Besides, in a program that may have several connections at once. One with a single connection does not need it: with
+// its last client the library stops its threads, before there is another one.
+static inline void nbiot_paho_enter_several(void) {
+  int (*const volatile other)(int, int, int) = socket;
+  (void)other;
 }
 
 static inline void nbiot_paho_allow(size_t memory) { nbiot_paho_allowance = memory; }

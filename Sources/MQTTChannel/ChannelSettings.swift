@@ -41,6 +41,39 @@ public struct ChannelSettings: Sendable {
   }
 }
 
+extension ChannelSettings {
+  /// The host without a dot at its end.
+  var name: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      let name = host.bytes
+      let isAbsolute = name.count > 1 && name[name.count - 1] == UInt8(ascii: ".")
+      return name.extracting(droppingLast: isAbsolute ? 1 : 0)
+    }
+  }
+
+  /// Appends the server's address as the library reads it, with a zero byte at its end.
+  ///
+  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
+  /// has no brackets where there is a certificate: the library would look for them in it. It takes the last colon for
+  /// the port's.
+  func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
+    try output.append(transport.scheme)
+    let name = name
+    var isBracketed = false
+    for index in name.indices where name[index] == UInt8(ascii: ":") {
+      isBracketed = !transport.isSecure
+    }
+    if isBracketed { try output.append(UInt8(ascii: "[")) }
+    try output.append(name)
+    if isBracketed { try output.append(UInt8(ascii: "]")) }
+    try output.append(UInt8(ascii: ":"))
+    try output.append(decimal: UInt64(port))
+    if transport.isWebSocket { try output.append(path.bytes) }
+    try output.append(0)
+  }
+}
+
 /// How packets reach the server.
 public enum ChannelTransport: Sendable {
   /// TCP, in the clear.
@@ -101,37 +134,4 @@ public struct ChannelCounters: Sendable {
   public var dropped = 0
   /// Connections that were cut because the library took too much memory.
   public var cuts = 0
-}
-
-extension ChannelSettings {
-  /// The host without a dot at its end.
-  var name: Span<UInt8> {
-    @_lifetime(borrow self)
-    get {
-      let name = host.bytes
-      let isAbsolute = name.count > 1 && name[name.count - 1] == UInt8(ascii: ".")
-      return name.extracting(droppingLast: isAbsolute ? 1 : 0)
-    }
-  }
-
-  /// Appends the server's address as the library reads it, with a zero byte at its end.
-  ///
-  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
-  /// has no brackets where there is a certificate: the library would look for them in it. It takes the last colon for
-  /// the port's.
-  func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
-    try output.append(transport.scheme)
-    let name = name
-    var isBracketed = false
-    for index in name.indices where name[index] == UInt8(ascii: ":") {
-      isBracketed = !transport.isSecure
-    }
-    if isBracketed { try output.append(UInt8(ascii: "[")) }
-    try output.append(name)
-    if isBracketed { try output.append(UInt8(ascii: "]")) }
-    try output.append(UInt8(ascii: ":"))
-    try output.append(decimal: UInt64(port))
-    if transport.isWebSocket { try output.append(path.bytes) }
-    try output.append(0)
-  }
 }

@@ -46,7 +46,9 @@ struct ChannelState: ~Copyable {
   var phase = ChannelPhase.none
   /// The CONNECT that lies in `scratch` until there is a connection.
   var connecting = RecordHead(.connect, generation: 0)
-  /// How many of the server's addresses were tried for it.
+  /// Which of the server's addresses is the next one.
+  var turn = nbiot_paho_turn()
+  /// How many of them were tried for it.
   var tries: UInt32 = 0
   /// Whether the next one is to be.
   var isRetrying = false
@@ -221,12 +223,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   ///
   /// The lock is held.
   func turnOver() -> Bool {
-    // SAFETY: the pointer covers exactly the name, of at most 255 bytes, and does not outlive the call.
-    let settings = unsafe pointee.settings
-    return unsafe settings.name.withUnsafeBytes {
-      guard let start = unsafe $0.bindMemory(to: CChar.self).baseAddress else { return false }
-      return unsafe nbiot_paho_turn_over(start, $0.count, pointee.tries) != 0
-    }
+    unsafe pointee.turn.turn &+= 1
+    return unsafe pointee.tries < pointee.turn.count
   }
 
   /// Wakes the worker; the lock is held.

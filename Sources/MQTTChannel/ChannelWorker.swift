@@ -138,6 +138,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// What the worker does as long as the channel lives.
   private func work() {
     nbiot_paho_enter()
+    #if !SMALL
+    nbiot_paho_enter_several()
+    #endif
     var tick = timespec()
     unsafe lock()
     while unsafe !pointee.isClosed {
@@ -365,6 +368,10 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     #if LEDGER
     unsafe awaitSocket(code == MQTTASYNC_SUCCESS)
     #endif
+    #if !SMALL
+    // An agent has one channel: no other takes its turn.
+    if code == MQTTASYNC_SUCCESS { nbiot_paho_await_lookup() }
+    #endif
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     unsafe pointee.handle = handle
@@ -427,6 +434,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
           messageArrived
         )
         guard code == MQTTASYNC_SUCCESS else { return code }
+        unsafe nbiot_paho_ask(&pointee.turn)
         return unsafe nbiot_paho_connect(
           handle,
           user,
@@ -460,6 +468,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.handleGeneration &-= 1
     unsafe unlock()
     unsafe pthread_mutex_lock(&lifecycle)
+    nbiot_paho_ask(nil)
     if unsafe handle != nil { unsafe MQTTAsync_destroy(&handle) }
     #if LEDGER
     unsafe forgetSocket()

@@ -263,7 +263,7 @@ struct ListenCommand: AsyncParsableCommand {
       )
     case .refused(let topic, let fault): refusals.warn("\(topic): \(fault)")
     case .overrun(let topic):
-      Console.complain("warning: \(topic): messages come faster than they are answered: 429")
+      refusals.warn("\(topic): messages come faster than they are answered: 429")
     case .expired: Console.complain("warning: a request was not answered in time")
     }
   }

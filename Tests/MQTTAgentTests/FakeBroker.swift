@@ -26,10 +26,12 @@ final class FakeBroker: Sendable {
   /// Lets the server's script, which is made first, find its broker.
   private final class Box: @unchecked Sendable { weak var broker: FakeBroker? }
 
-  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closes`
-  /// ends a connection then, in order, and so does a report to a topic that ends with `poison`, with an RST where it
-  /// `breaks`.
+  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something.
+  ///
+  /// `closes` ends a connection then, in order, and so does a report to a topic that ends with `poison`, with an RST
+  /// where it `breaks`. With `isWebSocket` it goes over a WebSocket, whose end after a DISCONNECT is said in a frame.
   init(
+    isWebSocket: Bool = false,
     acknowledges: Bool = true,
     grants: Bool = true,
     greeting: [UInt8] = [],
@@ -39,6 +41,7 @@ final class FakeBroker: Sendable {
   ) throws {
     let box = Box()
     let server = try FakeServer { connection, number in
+      if isWebSocket { connection.upgrade() }
       connection.accept()
       guard let broker = box.broker else { return }
       broker.state.withLock {
@@ -75,6 +78,9 @@ final class FakeBroker: Sendable {
           broker.state.withLock { $0.greetings += 1 }
           if closes(number) { return }
         case 12: connection.send([0xD0, 0])
+        case 14:
+          if isWebSocket { connection.sendClose() }
+          return
         default: break
         }
       }
@@ -165,13 +171,18 @@ final class LonelyDevice {
 
   /// `nbiot listen` with the same identity.
   func listener(_ broker: FakeBroker, _ options: [String] = []) throws -> Program {
+    try command(["listen", "--output", "json"] + options, broker)
+  }
+
+  /// A command of `nbiot` with the same identity.
+  func command(_ words: [String], _ broker: FakeBroker) throws -> Program {
     try Program(
       "nbiot",
-      [
-        "listen", "--plain", "--endpoint", "127.0.0.1:\(broker.port)", "--product-key",
+      words + [
+        "--plain", "--endpoint", "127.0.0.1:\(broker.port)", "--product-key",
         "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file",
-        folder.appending(path: "secret.txt").path, "--output", "json",
-      ] + options
+        folder.appending(path: "secret.txt").path,
+      ]
     )
   }
 }

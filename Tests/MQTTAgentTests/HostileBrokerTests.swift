@@ -249,11 +249,71 @@ struct HostileBrokerTests {
     agent.write("{\"after\":1}\n")
     #expect(agent.wait { $0.output.contains("delivered 1") }, "\(agent.log)")
     #expect(memory(of: agent) < 40_000)
+    // 16 wait for their answer; the refusals of the others are told in a line a second.
+    func refused() -> [Int] {
+      counts(of: /request-refused [a-z0-9= -]*?(topic|count)=([^\n]+)\n/, agent)
+    }
+    #expect(agent.wait { _ in refused().reduce(0, +) == 1_984 }, "\(agent.log)")
+    #expect(refused().count < 10)
     let id = try agent.capture(/request ([0-9]+)\s/)
     agent.write("reply \(id) 200\n")
     #expect(agent.wait { $0.output.contains("replied \(id)\n") }, "\(agent.output.suffix(300))")
     agent.signal(SIGTERM)
     agent.wait()
     #expect(agent.status == 0)
+  }
+
+  /// What lines say of how many: 1 where there is a topic.
+  private func counts(
+    of line: Regex<(Substring, Substring, Substring)>,
+    _ program: Program
+  ) -> [Int] {
+    program.log.matches(of: line).map { Int($0.2) ?? 1 }
+  }
+
+  @Test func `nbiot listen tells of a flood in a few lines`() throws {
+    let flood = (1...2_000).flatMap { FakeBroker.request($0) }
+    let broker = try FakeBroker(greeting: flood)
+    let device = try LonelyDevice(broker)
+    let listener = try device.listener(broker, ["--exec", "sleep 30"])
+    #expect(listener.wait { $0.log.contains(" more messages were refused or dropped; ") })
+    broker.send(FakeBroker.request(5_000))
+    #expect(listener.wait { _ in broker.published.contains { $0.contains("\"id\":\"5000\"") } })
+    let lines = listener.log.split(separator: "\n").filter { $0.hasPrefix("warning: ") }
+    #expect(lines.count < 40, "\(listener.log)")
+    listener.signal(SIGINT)
+    listener.wait()
+  }
+
+  @Test func `a WebSocket that is closed at the DISCONNECT is told as what it was`() throws {
+    // What is not MQTT: no end in order, so that there is a rest.
+    let broken = try FakeBroker(isWebSocket: true, greeting: [0x40, 0])
+    let lines = ["tls = no", "websocket = yes"]
+    let rested = try LonelyDevice(port: broken.port, lines)
+    let agent = try rested.agent()
+    #expect(agent.wait { $0.log.contains("warning disconnected reason=malformed wait=") })
+    #expect(agent.wait { _ in broken.connects > 2 })
+    #expect(!agent.log.contains("reason=closed"), "\(agent.log)")
+    agent.signal(SIGTERM)
+    agent.wait()
+    // Our own end.
+    let broker = try FakeBroker(isWebSocket: true)
+    let device = try LonelyDevice(port: broker.port, lines)
+    let once = try device.agent()
+    once.write("{\"a\":1}\n")
+    #expect(once.wait { $0.output.contains("delivered 1\n") }, "\(once.log)")
+    once.signal(SIGTERM)
+    once.wait()
+    #expect(once.status == 0 && !once.log.contains("disconnected"), "\(once.log)")
+    let publish = try device.command(
+      [
+        "publish", "--transport", "mqtt", "--websocket", "--topic", "/\(World.device)/user/update",
+        "--payload", "{}",
+      ],
+      broker
+    )
+    publish.wait()
+    #expect(publish.status == 0 && !publish.log.contains("closed"), "\(publish.log)")
+    #expect(broker.connects == 2)
   }
 }

@@ -71,20 +71,6 @@ final class Client {
     )
   }
 
-  /// Connects, and says what has come of it.
-  ///
-  /// On a busy machine a connection to mosquitto is now and then not made at all (in 3 of 36 runs of 22 tests); it is made
-  /// anew, as the program's own loop does (docs/architecture.md, a client of Paho).
-  func comeAbout(version: MQTTVersion = .v3_1_1) throws -> Told? {
-    for _ in 0..<2 {
-      try connect(version: version)
-      let told = next()
-      guard told == .event(.failed(.unreachable)) else { return told }
-    }
-    try connect(version: version)
-    return next()
-  }
-
   func connect(
     _ clientID: String = "client",
     user: String = "user",

@@ -4,6 +4,7 @@ import Foundation
 import MQTTChannel
 import MQTTLayer
 import MQTTPeers
+import Synchronization
 import Testing
 
 @Suite("A channel says why there is no connection")
@@ -62,7 +63,8 @@ struct FailureTests {
     let broker = try Mosquitto(certificate: certificate)
     for transport in [ChannelTransport.tls, .secureWebSocket] {
       let client = try Client(transport, of: broker, host: host)
-      guard case .event(.failed(let failure))? = try client.comeAbout() else {
+      try client.connect()
+      guard case .event(.failed(let failure))? = client.next() else {
         Issue.record("\(certificate) was taken over \(transport)")
         continue
       }
@@ -93,6 +95,20 @@ struct FailureTests {
     let nobody = try Client(host: "broker.test", port: 1)
     try nobody.connect()
     #expect(nobody.next() == .event(.failed(.unreachable)))
+    // Each has its own turn: what fails for one does not have another skip an address.
+    let isOver = Mutex(false)
+    Thread.detachNewThread {
+      guard let other = try? Client(host: "broker.test", port: 1) else { return }
+      while !isOver.withLock({ $0 }), (try? other.connect()) != nil { _ = other.next() }
+    }
+    defer { isOver.withLock { $0 = true } }
+    let client = try Client(of: broker, host: "broker.test")
+    for _ in 0..<20 {
+      try client.connect()
+      #expect(client.next() == .event(.connected(hasSession: false)))
+      client.channel.disconnect()
+      #expect(client.next() == .event(.disconnected))
+    }
   }
 
   @Test(arguments: ["localhost", "127.0.0.1"])

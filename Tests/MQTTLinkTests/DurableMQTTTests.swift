@@ -62,6 +62,9 @@ extension DurableDevice where Link == MQTTLink<MQTTChannel, SystemRandom> {
 
 @Suite("A durable device over MQTT, with mosquitto as its platform")
 struct DurableMQTTTests {
+  /// How often the broker is killed; `make torture` asks for more.
+  static let kills = Int(ProcessInfo.processInfo.environment["NBIOT_BROKER_KILLS"] ?? "") ?? 5
+
   @Test(arguments: [1, 16])
   func `each accepted report is delivered, whatever becomes of the broker`(
     reportsInFlight: Int
@@ -73,19 +76,25 @@ struct DurableMQTTTests {
       var topics: [UInt64: Int] = [:]
       // The last one of each topic that was delivered.
       var last: [Int: UInt64] = [:]
+      var number = 0
       // So many that some wait whenever the broker is killed, with all in flight acknowledged at once.
-      for number in 0..<160 {
-        let id = try device.accept("{\"n\":\(number)}", to: "t\(number % 20)")
-        waiting.insert(id)
-        topics[id] = number % 20
+      func fill() throws {
+        while waiting.count < 160 {
+          let id = try device.accept("{\"n\":\(number)}", to: "t\(number % 20)")
+          waiting.insert(id)
+          topics[id] = number % 20
+          number += 1
+        }
       }
+      try fill()
       func take(_ event: DurableEvent) {
         guard case .delivered(let id) = event, let topic = topics[id] else { return }
         #expect(waiting.remove(id) != nil, "\(id) was delivered before")
         #expect(last[topic, default: 0] < id, "\(id) is out of order")
         last[topic] = id
       }
-      for kill in 0..<5 {
+      for kill in 0..<Self.kills {
+        if waiting.count < 130 { try fill() }
         let rest = waiting.count - 6
         let isDone = device.drive {
           take($0)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import ConstrainedCore
 internal import Foundation
+internal import OpenSSLSupport
 internal import Synchronization
 
 /// A TCP socket that listens on a port of 127.0.0.1, which the system chooses unless it is given.
@@ -81,6 +83,10 @@ package final class FakeConnection: @unchecked Sendable {
   private let descriptor: Int32
   /// Whether the number is this connection's still: `finish` comes from another thread.
   private let isOpen = Mutex(true)
+  /// Whether bytes go in frames; set by `upgrade`, before anything else.
+  private var isWebSocket = false
+  /// What has come in the last frame and was not taken.
+  private var frame: ArraySlice<UInt8> = []
 
   init(descriptor: Int32) {
     self.descriptor = descriptor
@@ -98,6 +104,20 @@ package final class FakeConnection: @unchecked Sendable {
   /// Sends bytes; `false` once the peer is gone.
   @discardableResult
   package func send(_ bytes: [UInt8]) -> Bool {
+    guard isWebSocket else { return write(bytes) }
+    var head: [UInt8] = [0x82]
+    if bytes.count < 126 {
+      head.append(UInt8(bytes.count))
+    } else {
+      head += [126, UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)]
+    }
+    return write(head + bytes)
+  }
+
+  /// Says the end of a WebSocket.
+  package func sendClose() { _ = write([0x88, 2, 0x03, 0xE8]) }
+
+  private func write(_ bytes: [UInt8]) -> Bool {
     var start = 0
     while start < bytes.count {
       let rest = Array(bytes[start...])
@@ -181,7 +201,44 @@ package final class FakeConnection: @unchecked Sendable {
     close()
   }
 
+  /// Takes the request for a WebSocket, and grants it (RFC 6455 Section 4.2); frames of up to 64 KB follow.
+  package func upgrade() {
+    var request: [UInt8] = []
+    while !request.suffix(4).elementsEqual("\r\n\r\n".utf8), let next = byte() {
+      request.append(next)
+    }
+    let lines = String(decoding: request, as: UTF8.self).components(separatedBy: "\r\n")
+    let name = "sec-websocket-key: "
+    let key = lines.first { $0.lowercased().hasPrefix(name) }?.dropFirst(name.count) ?? ""
+    let text = Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)
+    var accept = ""
+    if let hash = try? Hash.sha1.digest(of: text.span) {
+      accept = Data(hash.bytes.indices.map { hash.bytes[$0] }).base64EncodedString()
+    }
+    let answer = [
+      "HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+      "Sec-WebSocket-Accept: \(accept)", "Sec-WebSocket-Protocol: mqtt", "", "",
+    ]
+    send(Array(answer.joined(separator: "\r\n").utf8))
+    isWebSocket = true
+  }
+
   private func byte() -> UInt8? {
+    guard isWebSocket else { return rawByte() }
+    while frame.isEmpty {
+      // Of a close, and of a DISCONNECT that the library sends behind one without a frame, the end is told.
+      guard rawByte() == 0x82, let head = rawByte() else { return nil }
+      var length = Int(head & 0x7F)
+      if length == 126 { length = Int(rawByte() ?? 0) << 8 | Int(rawByte() ?? 0) }
+      let mask: [UInt8] = (0..<4).compactMap { _ in rawByte() }
+      guard mask.count == 4 else { return nil }
+      let masked: [UInt8] = (0..<length).compactMap { _ in rawByte() }
+      for (place, byte) in masked.enumerated() { frame.append(byte ^ mask[place % 4]) }
+    }
+    return frame.popFirst()
+  }
+
+  private func rawByte() -> UInt8? {
     var value: UInt8 = 0
     return unsafe recv(descriptor, &value, 1, 0) == 1 ? value : nil
   }

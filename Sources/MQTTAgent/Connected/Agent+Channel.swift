@@ -65,13 +65,14 @@ extension Agent {
     // The channel tells of one reason at a time.
     let drops = driver.reports.link.counters.dropped
     if drops != extras.toldDrops, let drop = driver.reports.link.lastDrop {
-      tellDrops(drop.word, UInt64(drops - extras.toldDrops))
+      tell("warning message-dropped", drop.word, UInt64(drops - extras.toldDrops))
       extras.toldDrops = drops
     }
-    if extras.heldDrops > 0, now >= extras.nextDropLine {
-      extras.nextDropLine = now + Milliseconds(1_000)
-      tellDrops(extras.heldDrop, UInt64(widening: extras.heldDrops))
-      extras.heldDrops = 0
+    if let held = extras.drops.take(at: now) {
+      tell("warning message-dropped", extras.drops.reason, held)
+    }
+    if let held = extras.refusals.take(at: now) {
+      tell("warning request-refused", extras.refusals.reason, held)
     }
     #if GATEWAY
     watchSubDevices()
@@ -83,8 +84,8 @@ extension Agent {
     }
   }
 
-  private mutating func tellDrops(_ reason: StaticString, _ count: UInt64) {
-    line.start("warning message-dropped")
+  private mutating func tell(_ what: StaticString, _ reason: StaticString, _ count: UInt64) {
+    line.start(what)
     line.add(" reason=")
     line.add(reason)
     line.add(" count=")

@@ -52,16 +52,12 @@ extension Agent {
       let end = now + extras.exchange.dispatcher.settings.timeToAnswer
       if configuration.has(.onRequest) { hand(downlink, until: end, at: now) }
     case .refused(let answer, let fault):
+      if extras.refusals.holds(fault.word, at: now) { return }
       line.start("warning request-refused code=")
       line.add(answer.code.rawValue)
       showDropped(fault)
     case .dropped(let fault):
-      guard now >= extras.nextDropLine else {
-        extras.heldDrops &+= 1
-        extras.heldDrop = fault.word
-        return
-      }
-      extras.nextDropLine = now + Milliseconds(1_000)
+      if extras.drops.holds(fault.word, at: now) { return }
       line.start("warning message-dropped")
       showDropped(fault)
     }
@@ -142,8 +138,10 @@ extension Agent {
       until: end
     )
     if isKept { return }
-    warn("warning command-busy id=", number)
-    log(&line)
+    if !extras.refusals.holds("command-busy", at: now) {
+      warn("warning command-busy id=", number)
+      log(&line)
+    }
     guard number > 0, !isBytes else { return }
     do throws(DownlinkReplyError) {
       try extras.exchange.answer(number, .tooManyRequests, over: &driver.reports, at: now)

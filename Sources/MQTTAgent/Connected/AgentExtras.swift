@@ -28,12 +28,10 @@ struct AgentExtras: ~Copyable {
   /// How long lines without room wait for one of them.
   static var shutPatience: Milliseconds { Milliseconds(60_000) }
   #endif
-  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
-  var heldDrops: UInt32 = 0
-  /// Why the last one of them was.
-  var heldDrop: StaticString = ""
-  /// When the next line may tell of dropped messages: a burst makes a line a second.
-  var nextDropLine = Instant(milliseconds: .min)
+  /// Messages that were dropped after they had been looked at.
+  var drops = Burst()
+  /// Requests that were answered with an error without being handed over.
+  var refusals = Burst()
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
   /// The device.
@@ -62,7 +60,7 @@ struct AgentExtras: ~Copyable {
   /// When something of it is due.
   var deadline: Instant? {
     let next = earlier(command.deadline, exchange.pollTimeout())
-    return heldDrops > 0 ? earlier(next, nextDropLine) : next
+    return earlier(next, earlier(drops.deadline, refusals.deadline))
   }
 
   #if GATEWAY
