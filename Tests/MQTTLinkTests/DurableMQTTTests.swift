@@ -62,7 +62,7 @@ extension DurableDevice where Link == MQTTLink<MQTTChannel, SystemRandom> {
 
 @Suite("A durable device over MQTT, with mosquitto as its platform")
 struct DurableMQTTTests {
-  /// How often the broker is killed; `make torture` asks for more.
+  /// How often the broker is killed.
   static let kills = Int(ProcessInfo.processInfo.environment["NBIOT_BROKER_KILLS"] ?? "") ?? 5
 
   @Test(arguments: [1, 16])
