@@ -41,6 +41,8 @@ struct nbiot_wire_socket {
   int descriptor, is_ending, has_ended, is_connected, is_shaken;
   // How often the SYN was sent again.
   uint32_t repeated;
+  // What was read of it since its owner has closed it.
+  uint32_t drained;
   int64_t ending_since;
   uint64_t handshake_up, handshake_down;
 };
@@ -134,15 +136,18 @@ static inline void nbiot_wire_look(struct nbiot_wire_socket *one) {
   ssize_t count = 1;
   struct nbiot_tcp_info info;
   if (one->has_ended) return;
-  for (int turn = 0; turn < 64 && count > 0 && one->is_ending; turn++)
+  for (int turn = 0; turn < 64 && count > 0 && one->is_ending; turn++) {
     count = recv(one->descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (count > 0) one->drained += (uint32_t)count;
+  }
   if (!nbiot_wire_info(one->descriptor, &info)) return;
   if (info.state == nbiot_tcp_close_wait || info.state == nbiot_tcp_last_ack ||
       (count == 0 && (info.state != nbiot_tcp_closed || nbiot_wire_is_over(&info))))
     one->has_ended = 1;
 }
 
-// Lets go of sockets whose connection is over, or has been ending for 10 s.
+// Lets go of sockets whose connection is over, or has been ending for 10 s, and of one over which the peer goes on to
+// send: it learns from a RST that nobody reads.
 static inline void nbiot_wire_settle(struct nbiot_wire *wire) {
   for (int index = 0; index < 4; index++) {
     struct nbiot_wire_socket *one = &wire->sockets[index];
@@ -151,7 +156,7 @@ static inline void nbiot_wire_settle(struct nbiot_wire *wire) {
     nbiot_wire_look(one);
     if (!one->is_ending) continue;
     if (!nbiot_wire_info(one->descriptor, &info) || info.state == nbiot_tcp_closed ||
-        nbiot_wire_now() - one->ending_since > 10)
+        nbiot_wire_now() - one->ending_since > 10 || one->drained > 65536)
       nbiot_wire_finish(wire, one);
   }
 }
@@ -277,6 +282,16 @@ static inline void nbiot_wire_glance(struct nbiot_wire *wire, int descriptor) {
   pthread_mutex_lock(&wire->lock);
   for (int index = 0; index < 4; index++)
     if (wire->sockets[index].descriptor == descriptor) nbiot_wire_look(&wire->sockets[index]);
+  pthread_mutex_unlock(&wire->lock);
+}
+
+// Lets go of all sockets that end.
+static inline void nbiot_wire_cut(struct nbiot_wire *wire) {
+  pthread_mutex_lock(&wire->lock);
+  nbiot_wire_settle(wire);
+  for (int index = 0; index < 4; index++)
+    if (wire->sockets[index].descriptor >= 0 && wire->sockets[index].is_ending)
+      nbiot_wire_finish(wire, &wire->sockets[index]);
   pthread_mutex_unlock(&wire->lock);
 }
 

@@ -51,6 +51,29 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pthread_mutex_unlock(&followedLock)
   }
 
+  /// Lets go of connections that have ended meanwhile.
+  func settleSockets() { _ = unsafe pointee.traffic?.isEmpty }
+
+  /// Waits for a second, or for work, where a connection of this channel is still ending; whether one is.
+  ///
+  /// The lock is held.
+  func waitForEnd(_ tick: inout timespec) -> Bool {
+    guard let traffic = unsafe pointee.traffic, !traffic.isEmpty else { return false }
+    _ = unsafe nbiot_paho_tick(&pointee.work, &pointee.mutex, &tick)
+    return true
+  }
+
+  /// Waits for a second at most until the last connection has ended, for its last segments.
+  func endSockets() {
+    guard let traffic = unsafe pointee.traffic else { return }
+    var patience = 50
+    while patience > 0, !traffic.isEmpty {
+      _ = poll(nil, 0, 20)
+      patience -= 1
+    }
+    traffic.cut()
+  }
+
   /// Looks at the socket when the library has just closed it, or is about to.
   func glanceAtSocket() {
     unsafe pthread_mutex_lock(&followedLock)

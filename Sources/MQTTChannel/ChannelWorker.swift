@@ -155,8 +155,14 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
         unsafe pointee.commands.removeFirst(into: pointee.scratch)
         unsafe run(head)
       } else if unsafe pointee.handle == nil {
+        #if LEDGER
+        if unsafe waitForEnd(&tick) { continue }
+        #endif
         unsafe pthread_cond_wait(&pointee.work, &pointee.mutex)
       } else if unsafe nbiot_paho_tick(&pointee.work, &pointee.mutex, &tick) != 0 {
+        #if LEDGER
+        unsafe settleSockets()
+        #endif
         unsafe pointee.isDropRecent = false
         unsafe tellDrops()
         unsafe watchMemory()
@@ -164,6 +170,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
     unsafe destroyHandle()
     unsafe unlock()
+    #if LEDGER
+    unsafe endSockets()
+    #endif
     unsafe release()
   }
 

@@ -120,6 +120,9 @@ extension StreamTraffic {
   /// Notes whether the peer has ended the connection of such a descriptor, right after the library has.
   package func glance(_ copy: Int32) { unsafe nbiot_wire_glance(wire, copy) }
 
+  /// Lets go of all connections that end, whatever is still to come.
+  package func cut() { unsafe nbiot_wire_cut(wire) }
+
   /// Lets go of such a descriptor, once the library has closed its own.
   package func leave(_ copy: Int32) { _ = unsafe nbiot_wire_close(wire, copy) }
 }

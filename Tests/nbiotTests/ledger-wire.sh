@@ -12,7 +12,7 @@ ip netns add "$device" 2>/dev/null || exit 77
 [ -w /dev/net/tun ] || { ip netns delete "$device"; exit 77; }
 children=()
 clean() {
-  for child in ${children[@]+"${children[@]}"}; do kill "$child" 2>/dev/null || true; done
+  for child in ${children[@]+"${children[@]}"}; do kill -KILL "$child" 2>/dev/null || true; done
   wait || true
   for space in "$device" "$server"; do ip netns delete "$space" 2>/dev/null || true; done
 }
@@ -40,6 +40,8 @@ def end(*_):
     print("up", sizes[one], "down", sizes[other], "resets", resets, "dropped", dropped, flush=True)
     os._exit(0)
 signal.signal(signal.SIGTERM, end)
+# A program that a test starts has it blocked.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 print("ready", flush=True)
 # A packet takes 40 ms: where a round trip is as long as a busy machine stands still, TCP would send again what was not lost,
 # and the kernel does not tell how much came twice.
