@@ -467,7 +467,10 @@ let tests: Targets = [
   "CBORPayloadTests": ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
   "RadioModelTests": ["ConstrainedCore", "RadioModel", "TestSupport"],
   "PlatformFaultsTests": ["ConstrainedCore", "PlatformFaults", "TestSupport"],
-  "FleetTests": ["ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "RadioModel"],
+  "FleetTests": [
+    "ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "PlatformSimulator",
+    "RadioModel",
+  ],
   "TrafficLedgerTests": ["ConstrainedCore", "TrafficLedger", "TestSupport"],
   "PacketCaptureTests": ["PacketCapture", "TestSupport"],
   "InspectionTests": [

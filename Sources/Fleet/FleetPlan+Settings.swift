@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
+internal import PlatformCore
 public import PlatformFaults
+internal import PlatformSimulator
 
 extension FleetPlan {
   /// What makes it this fleet beside seed, interval and scenario, by the names of the options of `nbiot fleet`.
@@ -12,12 +14,18 @@ extension FleetPlan {
     let faults = scenario.steps.flatMap { step in
       step.rules.map { "\(step.time.count)ms: \($0.description)" }
     }
+    let standard = SimulatorAssumptions()
+    let assumed = Assumption.all.compactMap { assumption in
+      let value = assumption.value(in: assumptions)
+      return value == assumption.value(in: standard) ? nil : "\(assumption.name)=\(value)"
+    }
     let listed = "\(identities.count), \(String(names.value, radix: 16))"
     let settings = [
       ("devices", "\(devices)"), ("ramp", "\(ramp.count)ms"),
       (isVirtual ? "virtual" : "for", "\(duration.count)ms"), ("settle", "\(settling.count)ms"),
       ("radio", Self.text(radio) { "ecl\($0)" }), ("security", Self.text(security) { $0.rawValue }),
       ("payload-template", template.text), ("fault", faults.joined(separator: "; ")),
+      ("assume", assumed.joined(separator: ",")),
       ("device-list", identities.isEmpty ? "" : listed),
       ("target", endpoint.map { "\($0.host):\($0.port)" } ?? ""),
     ]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
+public import PlatformSimulator
 internal import RadioModel
 
 /// How the messages of a device are protected over CoAP.
@@ -91,6 +92,8 @@ public struct FleetPlan: Sendable {
   public var endpoint: FleetEndpoint?
   /// What happens meanwhile, and what must hold.
   public var scenario = FleetScenario()
+  /// What the platform does where only the cloud could show it.
+  public var assumptions = SimulatorAssumptions()
   /// Whether time is simulated.
   public var isVirtual = true
   /// The date when the clock of the run is 0, in milliseconds since 1970; before the run that of its start, which is

@@ -51,6 +51,7 @@ struct FleetWorld {
     }
     var configuration = SimulatorConfiguration()
     configuration.takesAnyTopic = true
+    configuration.assumptions = plan.assumptions
     configuration.faultSeed = plan.seed
     configuration.exchangeLifetime = TransmissionParameters.nbIoTDeep.exchangeLifetime
     configuration.requestLimit = max(10_000, 10 * plan.devices)

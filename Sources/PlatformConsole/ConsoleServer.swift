@@ -31,7 +31,7 @@ public final class ConsoleServer: Sendable {
       platform: platform,
       settings: settings,
       run: makeToken(),
-      session: makeToken()
+      sessions: ConsoleSessions(limit: settings.limits.sessions)
     )
     do {
       let runtime = try await loop.submit {

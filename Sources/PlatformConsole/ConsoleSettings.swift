@@ -23,6 +23,11 @@ public struct ConsoleLimits: Sendable, Equatable {
   public var connections = 64
   /// How many of them may follow the devices live.
   public var streams = 16
+  /// How long one of these keeps its place without a word that it has read what it was sent, once another one wants
+  /// to follow and there is no place left, in milliseconds.
+  public var streamPatience: Int64 = 60_000
+  /// How many logins there are; one more ends the oldest.
+  public var sessions = 64
   /// The bytes of a request's head.
   public var head = 16_384
   /// The bytes of a request's body.

@@ -34,6 +34,7 @@ extension FleetCommand {
         )
       }
     }
+    plan.assumptions = try assumptions.assumptions()
     let rules = try faults.rules()
     if !rules.isEmpty {
       plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)

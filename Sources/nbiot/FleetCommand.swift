@@ -176,6 +176,8 @@ struct FleetCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The same again.", valueName: "host:port"))
   var targetAgain: String?
 
+  @OptionGroup var assumptions: AssumptionOptions
+
   @OptionGroup var pages: PagesOptions
 
   @OptionGroup var output: OutputOption
@@ -199,6 +201,9 @@ struct FleetCommand: AsyncParsableCommand {
       )
     }
     try checkTarget()
+    if let other = assumptions.ofBroker ?? assumptions.ofWeb {
+      throw ValidationError("--assume \(other) is not about CoAP, which is all that a fleet speaks")
+    }
     guard !isMerge || words.count > 1 else {
       throw ValidationError("merge needs the files that nbiot fleet --output json has written")
     }
@@ -244,9 +249,10 @@ struct FleetCommand: AsyncParsableCommand {
         "with --target --security is symmetric or psk: a port has one protection"
       )
     }
-    guard virtual == nil, scenario == nil, faults.fault.isEmpty else {
+    guard virtual == nil, scenario == nil, faults.fault.isEmpty, assumptions.assume.isEmpty else {
       throw ValidationError(
-        "--virtual, --scenario and --fault are for the platform in this process: another one has nbiot fault"
+        "--virtual, --scenario, --fault and --assume are for the platform in this process: another one has nbiot fault "
+          + "and `nbiot simulate --assume`"
       )
     }
   }
@@ -265,6 +271,9 @@ struct FleetCommand: AsyncParsableCommand {
     let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
     defer { withExtendedLifetime(signal) {} }
     let book = pages.isGiven ? FleetPages.book(of: plan) : nil
+    let platform = FleetPages()
+    var console: ServedPages?
+    if let book { console = try await pages.serve(book, platform) }
     let fleet: FleetRun
     do throws(FleetError) {
       fleet = try FleetRun(plan, onRecord: book.map { FleetPages.writer($0) })
@@ -282,13 +291,7 @@ struct FleetCommand: AsyncParsableCommand {
         throw Complaint("the devices cannot be made: is the machine out of memory?")
       }
     }
-    let platform = FleetPages()
-    var console: ConsoleServer?
-    if let book {
-      console = try await pages.serve(book, platform) {
-        Console.complain(PagesOptions.line($0, $1))
-      }
-    }
+    if let console { Console.complain(console.line) }
     var shown = MonotonicClock.now()
     let isInteractive = Console.isInteractive
     let summary = fleet.run(
@@ -306,7 +309,7 @@ struct FleetCommand: AsyncParsableCommand {
       }
     )
     platform.end()
-    try? await console?.close()
+    try? await console?.server.close()
     if isInteractive { Console.show("") }
     show(summary)
     if let target, summary.delivered == 0, summary.reports > 0 {

@@ -91,7 +91,7 @@ struct MQTTServingOptions: ParsableArguments {
 }
 
 extension BrokerServer {
-  /// Starts the MQTT side, and says where it listens.
+  /// Starts the MQTT side.
   static func start(
     _ settings: BrokerSettings,
     beside server: SimulatorServer,
@@ -99,9 +99,8 @@ extension BrokerServer {
     log: OutputArgument,
     _ book: ConsoleBook? = nil
   ) async throws -> BrokerServer {
-    let broker: BrokerServer
     do {
-      broker = try await start(settings, beside: server) { record in
+      return try await start(settings, beside: server) { record in
         var record = record
         record.note += record.topicRemedies.hint(record.device, keys)
         record.print(as: log)
@@ -114,12 +113,15 @@ extension BrokerServer {
         "the control socket cannot listen on 127.0.0.1 port \(settings.controlPort ?? 0): \(error)"
       )
     }
+  }
+
+  /// Says where it listens.
+  func announce(_ host: String, _ log: OutputArgument) {
     for transport in BrokerTransport.allCases {
-      guard let port = broker.ports[transport] else { continue }
-      announce(transport.rawValue, settings.host, port, log)
+      guard let port = ports[transport] else { continue }
+      Self.announce(transport.rawValue, host, port, log)
     }
-    if let port = broker.controlPort { announce("control", "127.0.0.1", port, log) }
-    return broker
+    if let port = controlPort { Self.announce("control", "127.0.0.1", port, log) }
   }
 
   /// Says where something listens.

@@ -35,29 +35,11 @@ struct PagesOptions: ParsableArguments {
     )
   }
 
-  /// Serves the book's pages, and prints where in the form of the log.
+  /// Serves the book's pages.
   func serve(
     _ book: ConsoleBook,
-    _ platform: any ConsolePlatform,
-    _ log: OutputArgument
-  ) async throws -> ConsoleServer {
-    try await serve(book, platform) { url, token in
-      guard log == .json else { return Console.print(Self.line(url, token)) }
-      Console.print(#"{"console":"\#(url)","token":\#(token.map { "\"\($0)\"" } ?? "null")}"#)
-    }
-  }
-
-  /// Where they are, in words.
-  static func line(_ url: String, _ token: String?) -> String {
-    "console at \(url)" + (token.map { ", token \($0)" } ?? "")
-  }
-
-  /// Serves the book's pages; `announce` is told where, and the token if there is one.
-  func serve(
-    _ book: ConsoleBook,
-    _ platform: any ConsolePlatform,
-    announce: (_ url: String, _ token: String?) -> Void
-  ) async throws -> ConsoleServer {
+    _ platform: any ConsolePlatform
+  ) async throws -> ServedPages {
     let settings = try settings() ?? ConsoleSettings()
     let server: ConsoleServer
     do {
@@ -66,8 +48,11 @@ struct PagesOptions: ParsableArguments {
       throw Complaint(error.reason)
     }
     let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
-    announce("http://\(host):\(server.port)", settings.token)
-    return server
+    return ServedPages(
+      server: server,
+      url: "http://\(host):\(server.port)",
+      token: settings.token
+    )
   }
 
   /// Whether it is an address of IPv4 or IPv6 in digits: a name could lead to an address that others reach.
@@ -95,5 +80,22 @@ struct PagesOptions: ParsableArguments {
     settings.port = Int(port)
     if !settings.isLoopback { settings.token = ConsoleServer.makeToken() }
     return settings
+  }
+}
+
+/// The pages while they are served.
+struct ServedPages {
+  let server: ConsoleServer
+  let url: String
+  /// What whoever looks must know; `nil` for none.
+  let token: String?
+
+  /// Where they are, in words.
+  var line: String { "console at \(url)" + (token.map { ", token \($0)" } ?? "") }
+
+  /// The same in the form of a log.
+  func line(_ log: OutputArgument) -> String {
+    guard log == .json else { return line }
+    return #"{"console":"\#(url)","token":\#(token.map { "\"\($0)\"" } ?? "null")}"#
   }
 }

@@ -225,13 +225,6 @@ struct SimulateCommand: AsyncParsableCommand {
     } else {
       web = nil
     }
-    Console.print(
-      isJSON
-        ? #"{"listening":"\#(host)","port":\#(server.port)}"#
-        : "listening on \(host) port \(server.port), "
-          + "\(configuration.devices.count + product.register.count) device(s)"
-          + (serving.security == .dtls ? ", DTLS 1.2" : "")
-    )
     let broker =
       mqtt.isGiven || book != nil
       ? try await BrokerServer.start(settings, beside: server, keys: keys, log: log, book) : nil
@@ -239,14 +232,24 @@ struct SimulateCommand: AsyncParsableCommand {
       try await web.server.send(
         toMQTT: broker?.ports[.mqtts].map { WebAddress(host: web.name, port: $0) }
       )
-      BrokerServer.announce("https", host, web.server.port, log)
     }
-    var console: ConsoleServer?
+    var console: ServedPages?
     if let book, let broker {
-      console = try await pages.serve(book, SimulatorPlatform(server, broker), log)
+      console = try await pages.serve(book, SimulatorPlatform(server, broker))
     }
+    // Not before all addresses are taken: nobody is told of a platform that cannot start.
+    Console.print(
+      isJSON
+        ? #"{"listening":"\#(host)","port":\#(server.port)}"#
+        : "listening on \(host) port \(server.port), "
+          + "\(configuration.devices.count + product.register.count) device(s)"
+          + (serving.security == .dtls ? ", DTLS 1.2" : "")
+    )
+    broker?.announce(host, log)
+    if let web { BrokerServer.announce("https", host, web.server.port, log) }
+    if let console { Console.print(console.line(log)) }
     await signals.wait()
-    try await console?.close()
+    try await console?.server.close()
     try await web?.server.close()
     try await broker?.close()
     try await server.close()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import Glibc
 import PayloadValues
 import TestSupport
@@ -70,6 +71,108 @@ struct ConsoleConnectionTests {
     #expect(Self.line(from: third) == "HTTP/1.1 503 Service Unavailable")
     for follower in followers { #expect(Self.isOpen(follower)) }
     for descriptor in followers + idle + [reader, third] { close(descriptor) }
+    try await server.close()
+  }
+
+  private static func post(
+    _ target: String,
+    _ body: String,
+    _ fields: String = "",
+    port: Int
+  )
+    -> String
+  {
+    "POST \(target) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nContent-Type: application/json\r\n\(fields)"
+      + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+  }
+
+  /// What comes up to that text.
+  private static func text(from descriptor: Int32, upTo end: String) -> String {
+    var text = ""
+    while !text.contains(end) {
+      var byte: UInt8 = 0
+      guard unsafe recv(descriptor, &byte, 1, 0) == 1 else { break }
+      text.unicodeScalars.append(Unicode.Scalar(byte))
+    }
+    return text
+  }
+
+  @Test func `A reader of events that says nothing gives its place to one that wants it`()
+    async throws
+  {
+    var settings = ConsoleSettings()
+    settings.limits.streams = 2
+    settings.limits.streamPatience = 0
+    let server = try await ConsoleServer.start(settings, ConsoleBook([("pk", "d")]), Silent())
+    let port = server.port
+    var followers: [Int32] = []
+    for number in 1...2 {
+      let follower = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+      Self.write(Self.get("/events", port: port), to: follower)
+      let hello = Self.text(from: follower, upTo: "event: rows")
+      #expect(hello.contains("\"stream\":\(number),"), "\(hello)")
+      followers.append(follower)
+    }
+    // The first one has read what it was sent, after the second one began.
+    let page = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+    Self.write(Self.post("/api/here", #"{"stream":1}"#, port: port), to: page)
+    #expect(Self.line(from: page) == "HTTP/1.1 200 OK")
+    let third = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+    Self.write(Self.get("/events", port: port), to: third)
+    #expect(Self.line(from: third) == "HTTP/1.1 200 OK")
+    _ = Self.text(from: followers[1], upTo: "\0")
+    #expect(!Self.isOpen(followers[1]) && Self.isOpen(followers[0]))
+    for descriptor in followers + [page, third] { close(descriptor) }
+    try await server.close()
+  }
+
+  @Test func `A page too many is told what to do`() async throws {
+    var settings = ConsoleSettings()
+    settings.limits.streams = 1
+    let server = try await ConsoleServer.start(settings, ConsoleBook([("pk", "d")]), Silent())
+    let port = server.port
+    let first = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+    Self.write(Self.get("/events", port: port), to: first)
+    #expect(Self.line(from: first) == "HTTP/1.1 200 OK")
+    let second = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+    Self.write(Self.get("/events", port: port), to: second)
+    let answer = Self.text(from: second, upTo: "seconds\n")
+    #expect(answer.hasPrefix("HTTP/1.1 503 Service Unavailable"))
+    #expect(answer.contains("Retry-After: 60\r\n"))
+    #expect(answer.contains("close one of them, or try again in 60 seconds"))
+    for descriptor in [first, second] { close(descriptor) }
+    try await server.close()
+  }
+
+  @Test func `Whoever logs out follows the devices no longer, in any of its pages`() async throws {
+    var settings = ConsoleSettings()
+    settings.token = "secret"
+    let server = try await ConsoleServer.start(settings, ConsoleBook([("pk", "d")]), Silent())
+    let port = server.port
+    func login() throws -> String {
+      let socket = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+      defer { close(socket) }
+      Self.write(Self.post("/login", "token=secret", port: port), to: socket)
+      let answer = Self.text(from: socket, upTo: "\r\n\r\n")
+      let start = try #require(answer.range(of: "Set-Cookie: ")?.upperBound)
+      return "Cookie: \(answer[start...].prefix { $0 != ";" })\r\n"
+    }
+    var streams: [Int32] = []
+    let cookies = [try login(), try login()]
+    for cookie in cookies {
+      let stream = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+      let get = "GET /events HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\n\(cookie)\r\n"
+      Self.write(get, to: stream)
+      let hello = Self.text(from: stream, upTo: "event: rows")
+      #expect(hello.contains("\"hasLogin\":true"), "\(hello)")
+      streams.append(stream)
+    }
+    let page = try LoopbackSocket.stream(to: UInt16(port), patience: 5)
+    Self.write(Self.post("/logout", "{}", cookies[0], port: port), to: page)
+    #expect(Self.line(from: page) == "HTTP/1.1 200 OK")
+    _ = Self.text(from: streams[0], upTo: "\0")
+    #expect(!Self.isOpen(streams[0]) && Self.isOpen(streams[1]))
+    for descriptor in streams + [page] { close(descriptor) }
     try await server.close()
   }
 }

@@ -24,7 +24,7 @@ struct ConsoleFrontTests {
       settings: settings,
       port: 8_080,
       run: "1",
-      session: String(repeating: "5", count: 32)
+      sessions: ConsoleSessions(limit: 2)
     )
   }
 
@@ -45,7 +45,8 @@ struct ConsoleFrontTests {
   private static func status(_ reaction: ConsoleReaction) -> Int {
     switch reaction {
     case .answer(let answer): answer.status
-    case .events: 200
+    case .events, .here: 200
+    case .leave(_, let answer): answer.status
     case .ask(_, let make): make(["outcome": "done"]).status
     }
   }
@@ -83,6 +84,41 @@ struct ConsoleFrontTests {
     #expect(Self.status(front.react(to: read)) == 403)
   }
 
+  /// The cookie of a new login.
+  private static func cookie(_ front: ConsoleFront, _ token: String) throws -> String {
+    guard case .answer(let login) = front.react(to: request("POST", "/login", [], "token=\(token)"))
+    else { throw ConsoleError(reason: "no answer") }
+    let cookie = try #require(login.fields.first { $0.name == "Set-Cookie" }?.value)
+    return String(cookie.prefix { $0 != ";" })
+  }
+
+  @Test func `Each login has a cookie of its own, until it logs out or too many came after it`()
+    throws
+  {
+    let token = ConsoleServer.makeToken()
+    let front = Self.front(token: token)
+    func isTaken(_ cookie: String) -> Bool {
+      Self.status(front.react(to: Self.request("GET", "/events", [("Cookie", cookie)]))) == 200
+    }
+    let first = try Self.cookie(front, token)
+    let second = try Self.cookie(front, token)
+    #expect(first != second && isTaken(first) && isTaken(second))
+    let json = ("Content-Type", "application/json")
+    let logout = Self.request("POST", "/logout", [json, ("Cookie", first)], "{}")
+    guard case .leave(let session, let answer) = front.react(to: logout) else {
+      Issue.record("nobody leaves")
+      return
+    }
+    #expect(first.hasSuffix("=\(session)"))
+    #expect(answer.fields.contains { $0.name == "Set-Cookie" && $0.value.contains("Max-Age=0") })
+    #expect(!isTaken(first) && isTaken(second))
+    // There are two at most.
+    let third = try Self.cookie(front, token)
+    #expect(isTaken(second) && isTaken(third))
+    let fourth = try Self.cookie(front, token)
+    #expect(!isTaken(second) && isTaken(third) && isTaken(fourth))
+  }
+
   @Test func `Asks for the token, and takes it as a cookie or in a header`() throws {
     let token = ConsoleServer.makeToken()
     #expect(token.count == 32)
@@ -113,7 +149,8 @@ struct ConsoleFrontTests {
     let pair = String(cookie.prefix { $0 != ";" })
     // Cookies go to every server of the host.
     #expect(!cookie.contains(token))
-    for wrong in ["nbiot-console-8080=\(token)", "nbiot-console-8081=\(front.session)"] {
+    let value = pair.drop { $0 != "=" }
+    for wrong in ["nbiot-console-8080=\(token)", "nbiot-console-8081\(value)"] {
       let request = Self.request("GET", "/events", [("Cookie", wrong)])
       #expect(Self.status(front.react(to: request)) == 401)
     }

@@ -81,6 +81,21 @@ package struct LoopbackSocket: Sendable {
     return descriptor
   }
 
+  /// A TCP port of 127.0.0.1 that is taken, and its socket, which is the caller's to close.
+  package static func takenPort() throws -> (descriptor: Int32, port: UInt16) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = address(0)
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(descriptor, $0, length) | listen(descriptor, 1)
+          | getsockname(descriptor, $0, &length)
+      }
+    }
+    guard result == 0 else { throw POSIXError(.EADDRNOTAVAIL) }
+    return (descriptor, UInt16(bigEndian: address.sin_port))
+  }
+
   /// A port of 127.0.0.1.
   static func address(_ port: UInt16) -> sockaddr_in {
     var address = sockaddr_in()

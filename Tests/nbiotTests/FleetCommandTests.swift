@@ -30,6 +30,12 @@ struct FleetCommandTests {
     (["--console", "127.0.0.1"], "--console 127.0.0.1: it is a port"),
     (["--console", "localhost.example:0"], "--console localhost.example:0: it is a port"),
     (["--console", "256.1.1.1:0"], "--console 256.1.1.1:0: it is a port"),
+    (["--assume", "moved-device=old"], "--assume moved-device is same, new; not old"),
+    (["--assume", "mqtt-refused-publish=closed"], "is not about CoAP"),
+    (
+      ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--assume", "moved-device=new"],
+      "another one has nbiot fault and `nbiot simulate --assume`"
+    ),
     (["--transport", "mqtt"], "Paho, the library for MQTT, has threads and a clock of its own"),
     (["--transport", "https"], "nbiot publish --transport https"),
     (
@@ -65,6 +71,7 @@ struct FleetCommandTests {
     for options in [
       ["--fault", "drop=50%"], ["--radio", "ecl2"], ["--security", "psk"], ["--ramp", "30s"],
       ["--settle", "1h"], ["--payload-template", "x{n}"], ["--devices", "8"], ["--virtual", "4m"],
+      ["--assume", "moved-device=new"],
     ] {
       let name = options[0]
       let position = fleet.firstIndex(of: name)

@@ -12,6 +12,38 @@ struct SimulatorOutputTests {
     return count
   }
 
+  @Test(arguments: ["--console", "--control", "--https"])
+  func `a platform that cannot have all its ports says that it listens at none`(
+    option: String
+  )
+    async throws
+  {
+    let taken = try LoopbackSocket.takenPort()
+    defer { close(taken.descriptor) }
+    let folder = try DTLSCommandTests.Folder()
+    let secret = folder.path("secret.txt")
+    try writeSecret("secret\n", to: URL(filePath: secret))
+    var arguments = [
+      "simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)", option,
+      "\(taken.port)",
+    ]
+    if option == "--https" { arguments += ["--certificates", folder.path("certificates")] }
+    let run = try await nbiot(arguments)
+    #expect(run.status != 0 && run.output.isEmpty, "\(run.output)")
+    #expect(run.errors.contains("127.0.0.1 port \(taken.port)"), "\(run.errors)")
+  }
+
+  @Test func `a fleet whose pages have no port makes no devices first`() async throws {
+    let taken = try LoopbackSocket.takenPort()
+    defer { close(taken.descriptor) }
+    let run = try await nbiot(
+      ["fleet", "--devices", "200000", "--for", "1s", "--console", "127.0.0.1:\(taken.port)"]
+    )
+    #expect(run.status == 2 && run.output.isEmpty, "\(run.output)")
+    #expect(run.errors.contains("cannot listen on 127.0.0.1 port \(taken.port)"), "\(run.errors)")
+    #expect(!run.errors.contains("console at"))
+  }
+
   @Test(arguments: [SIGTERM, SIGINT])
   func `a signal ends it though the reader has stopped`(number: Int32) throws {
     let folder = try DTLSCommandTests.Folder()

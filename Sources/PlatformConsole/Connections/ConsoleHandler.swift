@@ -31,6 +31,12 @@ final class ConsoleHandler: ChannelInboundHandler {
     var quiet = 0
     /// Since when nothing could be written, in milliseconds.
     var stalled: Int64 = 0
+    /// By which its reader says that it has read so far.
+    let stream: Int64
+    /// The login that it belongs to.
+    let session: String?
+    /// When its reader said so, or began.
+    var confirmed = NIODeadline.now()
   }
 
   /// Whether no whole request has come since the connection was made, or since the last answer.
@@ -90,7 +96,13 @@ final class ConsoleHandler: ChannelInboundHandler {
     phase = .answering
     switch runtime.front.react(to: request) {
     case .answer(let answer): send(answer, context)
-    case .events: follow(context)
+    case .events(let session): follow(session, context)
+    case .here(let stream):
+      runtime.confirm(stream)
+      send(ConsoleAnswer(["outcome": "done"]), context)
+    case .leave(let session, let answer):
+      runtime.endStreams(of: session)
+      send(answer, context)
     case .ask(let question, let make):
       // The platform bounds the time of its answer, a push's by `wait`.
       timer?.cancel()
@@ -136,18 +148,38 @@ final class ConsoleHandler: ChannelInboundHandler {
 
   // MARK: Events
 
-  private func follow(_ context: ChannelHandlerContext) {
-    guard runtime.streams < limits.streams else {
-      return send(ConsoleAnswer(503, "\(limits.streams) pages follow the devices already"), context)
+  /// The login that its stream of events belongs to.
+  var session: String? { follower?.session }
+
+  /// The number of its stream of events; `nil` without one.
+  var stream: Int64? { follower?.stream }
+
+  /// When its reader last said that it has read what it was sent; `nil` if it does not follow the devices.
+  var confirmed: NIODeadline? { follower?.confirmed }
+
+  /// Its reader has said so now.
+  func confirm() { follower?.confirmed = .now() }
+
+  private func follow(_ session: String?, _ context: ChannelHandlerContext) {
+    guard let stream = runtime.beginStream() else {
+      let text =
+        "\(limits.streams) pages follow the devices already: close one of them, or try again in "
+        + "\(max(1, limits.streamPatience / 1_000)) seconds"
+      var answer = ConsoleAnswer(503, text)
+      answer.fields = [("Retry-After", "\(max(1, limits.streamPatience / 1_000))")]
+      return send(answer, context)
     }
-    runtime.streams += 1
     timer?.cancel()
     phase = .streaming
     // What changes during the first pass is sent again after it.
-    follower = Follower(seen: runtime.front.book.read(\.version))
+    follower = Follower(
+      seen: runtime.front.book.read(\.version),
+      stream: stream,
+      session: session
+    )
     let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: head("text/event-stream"))
     context.write(wrapOutboundOut(.head(head)), promise: nil)
-    write("hello", runtime.front.greeting, context)
+    write("hello", runtime.front.greeting(stream: stream, session: session), context)
     context.flush()
     beat(context)
   }
@@ -223,9 +255,9 @@ final class ConsoleHandler: ChannelInboundHandler {
     context.close(promise: nil)
   }
 
-  private func end() {
+  /// Follows nothing any more, and waits for nothing.
+  func end() {
     timer?.cancel()
-    if follower != nil { runtime.streams -= 1 }
     follower = nil
     phase = .closing
   }

@@ -10,8 +10,8 @@ final class ConsoleRuntime {
   /// The connections, the oldest first.
   private var connections: [(channel: any Channel, handler: ConsoleHandler)] = []
   private var listener: (any Channel)?
-  /// How many connections follow the devices.
-  var streams = 0
+  /// The number of the next stream of events.
+  private var nextStream: Int64 = 1
 
   init(_ front: ConsoleFront, on loop: any EventLoop) {
     self.front = front
@@ -59,6 +59,44 @@ final class ConsoleRuntime {
       withDecoderLimitConfiguration: limits
     )
     try pipeline.addHandler(handler)
+  }
+
+  // MARK: Streams of events
+
+  /// The number of a new stream of events; `nil` if there is no place for it.
+  ///
+  /// The kernel takes in what nobody reads, so that only its reader can say that it reads. If all places are taken, the
+  /// one whose reader has said nothing for the longest, and for too long, is given away.
+  func beginStream() -> Int64? {
+    let limits = front.settings.limits
+    let followers = connections.filter { $0.handler.confirmed != nil }
+    if followers.count >= limits.streams {
+      let now = NIODeadline.now()
+      let silent = followers.min { $0.handler.confirmed ?? now < $1.handler.confirmed ?? now }
+      guard let silent, let confirmed = silent.handler.confirmed,
+        now - confirmed >= .milliseconds(limits.streamPatience)
+      else { return nil }
+      end([silent])
+    }
+    defer { nextStream += 1 }
+    return nextStream
+  }
+
+  /// The reader of a stream has read what it was sent.
+  func confirm(_ stream: Int64) {
+    connections.first { $0.handler.stream == stream }?.handler.confirm()
+  }
+
+  /// Ends the streams of a login.
+  func endStreams(of session: String) {
+    end(connections.filter { $0.handler.session == session })
+  }
+
+  private func end(_ some: [(channel: any Channel, handler: ConsoleHandler)]) {
+    for one in some {
+      one.handler.end()
+      one.channel.close(promise: nil)
+    }
   }
 
   /// Closes the port and all connections.

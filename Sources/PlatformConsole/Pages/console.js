@@ -3,7 +3,7 @@
 import { List } from "./list.js";
 import { DevicePage } from "./device.js";
 import { FaultsPage } from "./faults.js";
-import { address } from "./format.js";
+import { address, ask } from "./format.js";
 
 /** A device, as a row of /events has it. */
 export class Device {
@@ -98,9 +98,20 @@ function take(event) {
     if (row[1] === devicePage.path) devicePage.changed();
   }
   list.changed();
+  confirm();
 }
 
 let events = null;
+/** The number of the stream of events, and when the server was last told that it is read. */
+let stream = null;
+let told = 0;
+
+/** Says that what was sent has been read: without that, another page may be given this one's place. */
+function confirm() {
+  if (Date.now() - told < 10000) return;
+  told = Date.now();
+  ask("/api/here", { stream }).catch(() => {});
+}
 
 /** A browser has six connections to a place, for all of its pages: one that nobody sees gives its own back. */
 function follow() {
@@ -117,6 +128,9 @@ function connect() {
   events = source;
   source.addEventListener("hello", (event) => {
     const data = JSON.parse(event.data);
+    stream = data.stream;
+    told = Date.now();
+    document.getElementById("logout").hidden = !data.hasLogin;
     world.devices.clear();
     world.offset = data.now - Date.now();
     world.start = data.start;
@@ -131,7 +145,10 @@ function connect() {
     list.changed();
   });
   source.addEventListener("rows", take);
-  source.addEventListener("now", (event) => { world.offset = JSON.parse(event.data).now - Date.now(); });
+  source.addEventListener("now", (event) => {
+    world.offset = JSON.parse(event.data).now - Date.now();
+    confirm();
+  });
   source.onerror = () => {
     if (events !== source) return;
     // A browser tries again after a lost connection, but not after a refusal, as where too many pages are open.
@@ -175,6 +192,11 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "f") {
     go("#/faults");
   }
+});
+document.getElementById("logout").addEventListener("click", async () => {
+  events?.close();
+  await ask("/logout", {}).catch(() => {});
+  location.assign("/");
 });
 window.addEventListener("hashchange", show);
 document.addEventListener("visibilitychange", follow);

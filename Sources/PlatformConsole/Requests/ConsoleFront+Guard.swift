@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import PayloadValues
 internal import PlatformWebServer
 
 /// Who may look.
@@ -45,9 +46,30 @@ extension ConsoleFront {
     var answer = ConsoleAnswer(303, "see /")
     answer.fields = [
       ("Location", "/"),
-      ("Set-Cookie", "\(cookieName)=\(session); HttpOnly; SameSite=Strict; Path=/"),
+      ("Set-Cookie", "\(cookieName)=\(sessions.begin()); HttpOnly; SameSite=Strict; Path=/"),
     ]
     return answer
+  }
+
+  /// Ends the login of a browser; its pages follow the devices no longer.
+  func logout(_ request: ConsoleRequest) -> ConsoleReaction {
+    var answer = ConsoleAnswer(["outcome": "done"])
+    answer.fields = [
+      ("Set-Cookie", "\(cookieName)=; Max-Age=0; HttpOnly; SameSite=Strict; Path=/")
+    ]
+    guard let session = session(of: request) else { return .answer(answer) }
+    sessions.end(session)
+    return .leave(session: session, answer)
+  }
+
+  /// The login that a request's cookie names; `nil` without one.
+  func session(of request: ConsoleRequest) -> String? {
+    let cookies = (request.value("cookie") ?? "").split(separator: ";").map {
+      $0.drop { $0 == " " }
+    }
+    let name = "\(cookieName)="
+    guard let cookie = cookies.first(where: { $0.hasPrefix(name) }) else { return nil }
+    return sessions.find(String(cookie.dropFirst(name.count)))
   }
 
   /// Whether the Host is this machine's where nothing else tells friend from foe.
@@ -78,12 +100,7 @@ extension ConsoleFront {
       return scheme.lowercased() == "bearer"
         && Self.isEqual(String(text.dropFirst(scheme.count).drop { $0 == " " }), token)
     }
-    let cookies = (request.value("cookie") ?? "").split(separator: ";").map {
-      $0.drop { $0 == " " }
-    }
-    let name = "\(cookieName)="
-    guard let cookie = cookies.first(where: { $0.hasPrefix(name) }) else { return false }
-    return Self.isEqual(String(cookie.dropFirst(name.count)), session)
+    return session(of: request) != nil
   }
 
   /// Compares in a time that depends on the given text's length alone.

@@ -11,15 +11,21 @@ struct ConsoleFront: Sendable {
   var port = 0
   /// By which pages know that the console is another one than before.
   let run: String
-  /// What a login's cookie says in place of the token: cookies go to all servers of a host, whatever their port.
-  let session: String
+  /// What logins' cookies say in place of the token: cookies go to all servers of a host, whatever their port.
+  let sessions: ConsoleSessions
 
   /// What a request gets.
   func react(to request: ConsoleRequest) -> ConsoleReaction {
     if let refusal = refusal(of: request) { return .answer(refusal) }
     switch (request.method, request.path) {
     case ("POST", "/login"): return .answer(login(request))
-    case ("GET", "/events"): return .events
+    case ("POST", "/logout"): return logout(request)
+    case ("GET", "/events"): return .events(session: session(of: request))
+    case ("POST", "/api/here"):
+      guard let number = PayloadValue(request.body, .json)?["stream"]?.integer else {
+        return .answer(ConsoleAnswer(400, "the body has no stream"))
+      }
+      return .here(stream: number)
     case ("GET", "/api/faults"): return ask(["do": "fault-list"])
     case ("POST", "/api/faults"): return addFault(request)
     case ("POST", "/api/faults/remove"): return removeFault(request)
@@ -32,9 +38,10 @@ struct ConsoleFront: Sendable {
     }
   }
 
-  /// What the stream of events begins with.
-  var greeting: PayloadValue {
+  /// What a stream of events begins with; `stream` is its number, and `session` the login that it belongs to.
+  func greeting(stream: Int64, session: String?) -> PayloadValue {
     [
+      "stream": .integer(stream), "hasLogin": .boolean(session != nil),
       "run": .text(run), "title": .text(platform.title), "start": .integer(book.read(\.start)),
       "now": .integer(book.now), "followed": .integer(Int64(book.read(\.devices.count) - 1)),
       "strangers": .integer(Int64(book.read(\.strangers))),

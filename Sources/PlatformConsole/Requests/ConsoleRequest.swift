@@ -56,8 +56,12 @@ struct ConsoleAnswer: Sendable {
 enum ConsoleReaction {
   /// The answer.
   case answer(ConsoleAnswer)
-  /// A stream of events that goes on.
-  case events
+  /// A stream of events that goes on; `session` is the login that it belongs to, if any.
+  case events(session: String?)
+  /// A reader of events has read what it was sent.
+  case here(stream: Int64)
+  /// The answer; the streams of events of this login end.
+  case leave(session: String, ConsoleAnswer)
   /// The platform is asked this, and its answer is made into one.
   case ask(PayloadValue, @Sendable (PayloadValue) -> ConsoleAnswer)
 }

@@ -131,6 +131,14 @@ extension Assumption {
         "taken",
         "the C SDKs' topic thing/status/update"
       ),
+      either(
+        "moved-device",
+        \.recognisesMovedDevices,
+        "same",
+        "new",
+        "in symmetric mode the same message from another address, as NAT makes it: a retransmission, or a new one whose "
+          + "seq was used"
+      ),
       either("pull", \.servesPull, "served", "missing", "/pull, 4.04 when missing"),
       either(
         "pack-limits",

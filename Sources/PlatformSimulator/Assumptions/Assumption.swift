@@ -12,7 +12,7 @@ extension Assumption {
     case "pre-shared-keys", "message-id-dtls", "seq-dtls", "option-2089-dtls",
       "registration-answer", "registration-refused", "registration-sign":
       .dtls
-    case "undecryptable", "used-sequence", "missing-seq": .symmetric
+    case "undecryptable", "used-sequence", "missing-seq", "moved-device": .symmetric
     default: nil
     }
   }

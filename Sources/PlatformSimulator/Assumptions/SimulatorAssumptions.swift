@@ -83,6 +83,10 @@ public struct SimulatorAssumptions: AssumedSettings {
   public var checksReportFormat = false
   /// Whether token and seq may be in the query.
   public var takesQuery = false
+  /// Whether the symmetric mode's session, and not the address, says which device a message is from, so that a
+  /// retransmission after NAT is answered as the transmission before it (RFC 7252 Section 4.1); otherwise it is a new
+  /// message with a number that was used.
+  public var recognisesMovedDevices = true
   /// Whether `/pull` exists.
   public var servesPull = true
 

@@ -3,7 +3,8 @@ internal import ConstrainedCore
 
 /// A separate confirmable response that has not been acknowledged yet.
 struct SeparateResponse<Peer: Hashable> {
-  let peer: Peer
+  /// Where the request last came from.
+  var peer: Peer
   let messageID: UInt16
   let bytes: [UInt8]
   private(set) var deadline: Instant

@@ -76,7 +76,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
     var output = Output()
     do throws(MessageFormatError) {
       let message = try MessageView(datagram.span)
-      handle(message, from: peer, at: now, output: &output)
+      handle(message, datagram, from: peer, at: now, output: &output)
       // Here, so that the records kept for duplicates are without them.
       output.record?.request = datagram
       output.record?.response = output.datagrams.last?.bytes ?? []
@@ -113,6 +113,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
 
   private mutating func handle(
     _ message: borrowing MessageView,
+    _ datagram: [UInt8],
     from peer: Peer,
     at now: Instant,
     output: inout Output
@@ -134,16 +135,16 @@ public struct SimulatedPlatform<Peer: Hashable> {
       return
     }
     if let known = answered.find(peer, messageID, at: now) {
-      var record = known.record
-      record.kind = .duplicate
-      record.notes.leniencies = LeniencyUse()
-      record.time = now
-      // RFC 7252 Section 4.3: a duplicate of a non-confirmable message is ignored.
-      let reply = message.type == .confirmable ? known.reply : nil
-      record.bytesDown = reply?.count ?? 0
-      output.record = record
-      if let reply { output.datagrams.append(Outgoing(peer: peer, bytes: reply)) }
-      return
+      return repeatReply(known, to: message, from: peer, at: now, output: &output)
+    }
+    // Unverified (`moved-device` of `Assumption`): that NAT between two transmissions makes no other message of the second.
+    if configuration.assumptions.recognisesMovedDevices,
+      let known = answered.find(secured: datagram, at: now)
+    {
+      for index in separate.indices where separate[index].messageID == known.separateID {
+        separate[index].peer = peer
+      }
+      return repeatReply(known, to: message, from: peer, at: now, output: &output)
     }
     var record = RequestRecord(kind: .other, time: now, peer: "\(peer)")
     record.messageID = messageID
@@ -154,8 +155,28 @@ public struct SimulatedPlatform<Peer: Hashable> {
     }
     record.code = response.code
     record.platformMessageID = response.platformMessageID
-    send(&response, to: message, from: peer, at: now, record: &record, output: &output)
+    send(&response, to: message, datagram, from: peer, at: now, record: &record, output: &output)
     output.record = record
+  }
+
+  /// Answers a duplicate as the message before it.
+  private func repeatReply(
+    _ known: AnsweredRequests<Peer>.Entry,
+    to message: borrowing MessageView,
+    from peer: Peer,
+    at now: Instant,
+    output: inout Output
+  ) {
+    var record = known.record
+    record.kind = .duplicate
+    record.notes.leniencies = LeniencyUse()
+    record.time = now
+    record.peer = "\(peer)"
+    // RFC 7252 Section 4.3: a duplicate of a non-confirmable message is ignored.
+    let reply = message.type == .confirmable ? known.reply : nil
+    record.bytesDown = reply?.count ?? 0
+    output.record = record
+    if let reply { output.datagrams.append(Outgoing(peer: peer, bytes: reply)) }
   }
 
   /// RFC 7252 Section 5.4.1: a non-confirmable request with an unknown critical option is rejected,
@@ -178,11 +199,13 @@ public struct SimulatedPlatform<Peer: Hashable> {
   private mutating func send(
     _ response: inout PlatformResponse,
     to message: borrowing MessageView,
+    _ datagram: [UInt8],
     from peer: Peer,
     at now: Instant,
     record: inout RequestRecord,
     output: inout Output
   ) {
+    var separateID: UInt16?
     let separately = response.isSeparate ?? (configuration.answerMode == .separate)
     let isConfirmable = message.type == .confirmable
     let reply: [UInt8]
@@ -196,6 +219,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
       reply = isConfirmable ? Self.empty(.acknowledgement, message.messageID) : bytes
       output.datagrams.append(Outgoing(peer: peer, bytes: reply))
       if isConfirmable {
+        separateID = nextMessageID
         output.datagrams.append(Outgoing(peer: peer, bytes: bytes))
         // A peer that never acknowledges must not exhaust memory.
         if separate.count >= Self.maxSeparate { separate.removeFirst() }
@@ -205,7 +229,15 @@ public struct SimulatedPlatform<Peer: Hashable> {
       }
     }
     record.bytesDown = output.datagrams.reduce(0) { $0 + $1.bytes.count }
-    answered.insert(peer, message.messageID, record: record, reply: reply, at: now)
+    answered.insert(
+      peer,
+      message.messageID,
+      record: record,
+      reply: reply,
+      separateID: separateID,
+      secured: record.sequence == nil ? nil : datagram,
+      at: now
+    )
   }
 
   static func empty(_ type: MessageType, _ messageID: UInt16) -> [UInt8] {

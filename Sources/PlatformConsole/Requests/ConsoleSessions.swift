@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Synchronization
+
+/// The browsers that have logged in, each by a random value of its own.
+///
+/// Memory: a few of them; one more ends the oldest.
+final class ConsoleSessions: Sendable {
+  private let values = Mutex<[String]>([])
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Begins one; what its cookie says.
+  func begin() -> String {
+    let value = ConsoleServer.makeToken()
+    values.withLock { values in
+      if values.count >= limit { values.removeFirst() }
+      values.append(value)
+    }
+    return value
+  }
+
+  /// The session that a cookie names, compared in a time that does not depend on which one it is.
+  func find(_ cookie: String) -> String? {
+    values.withLock { values in
+      var found: String?
+      for value in values where ConsoleFront.isEqual(cookie, value) { found = value }
+      return found
+    }
+  }
+
+  /// Ends one.
+  func end(_ value: String) {
+    values.withLock { values in values.removeAll { $0 == value } }
+  }
+}
