@@ -23,7 +23,7 @@
 # make optimised  `nbiot` by the optimiser, which make install needs, and which refuses what no other build does
 # make waiting    the CPU time of a device that waits a minute for a silent server
 # make energy-check  the radio model of nbiot estimate against published measurements; WRITE=1 writes the table of
-#                 docs/energy.md
+#                 docs/energy.md. And the ledger against what a router sees, byte by byte, as root
 # make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
 #                 handshake with openssl s_client, reports over MQTT and a day on the wire with mosquitto_pub
@@ -198,6 +198,7 @@ waiting: embedded build
 
 energy-check: deps-mqtt
 	$(if $(WRITE),NBIOT_WRITE_DOCS=1) swift test $(STRICT) --filter EnergyCheckTests
+	NBIOT_LEDGER_WIRE=1 swift test $(STRICT) --skip-build --filter LedgerWireTests
 
 # Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
 sanitize: deps-mqtt deps-valgrind

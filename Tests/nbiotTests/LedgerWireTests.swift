@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The ledger over TCP against what a router saw", .timeLimit(.minutes(5)))
+@Suite("The ledger over TCP against what a router saw", .timeLimit(.minutes(15)))
 struct LedgerWireTests {
   /// What the router saw, and what the program told.
   private struct Outcome {
@@ -51,9 +51,10 @@ struct LedgerWireTests {
     return outcome
   }
 
-  // A sanitizer has a `connect` of its own, which stands before the channel's.
+  // Where the machine stands still for longer than a round trip TCP sends again what was not lost, and the kernel does not
+  // tell how much came twice: so it is asked for by `make energy-check`, not among all tests.
   @Test(
-    .enabled(if: unsafe dlsym(nil, "__asan_init") == nil && dlsym(nil, "__tsan_init") == nil),
+    .enabled(if: ProcessInfo.processInfo.environment["NBIOT_LEDGER_WIRE"] != nil),
     arguments: ["mqtt", "mqtts", "ws", "wss", "https"],
     [0, 5]
   )
