@@ -27,11 +27,11 @@ struct ChannelTests {
     for _ in 0..<20 {
       try client.connect()
       #expect(client.next() == .event(.connected(hasSession: false)))
-      numbers += Self.sockets(to: broker).map(\.number)
+      // The channel that counts bytes has a lower number of the same socket.
+      numbers.append(try #require(Self.sockets(to: broker).map(\.number).max()))
       client.channel.disconnect()
       #expect(client.next() == .event(.disconnected))
     }
-    #expect(numbers.count == 20)
     #expect(Set(numbers).count == 20)
   }
 
