@@ -128,9 +128,10 @@ __attribute__((weak)) void *nbiot_paho_opened_for = NULL;
 __attribute__((weak)) pthread_mutex_t nbiot_paho_opening_lock = PTHREAD_MUTEX_INITIALIZER;
 
 // Stands in the place of the system's function only in programs that count, and does what that does: it has a socket of
-// the library's told of. It allocates nothing and looks nothing up, as `connect` may be called after `fork`.
+// the library's told of. Its name in C is another one, for the importer would emit it wherever `connect` is called. It allocates nothing and looks nothing up, as `connect` may be called after `fork`.
 extern int __connect(int, const struct sockaddr *, socklen_t);
-__attribute__((weak)) int connect(int descriptor, const struct sockaddr *address, socklen_t length) {
+int nbiot_paho_stand_in_connect(int, const struct sockaddr *, socklen_t) __asm__("connect");
+__attribute__((weak)) int nbiot_paho_stand_in_connect(int descriptor, const struct sockaddr *address, socklen_t length) {
   int code = __connect(descriptor, address, length), error = errno;
   if (!nbiot_paho_locks || !nbiot_paho_opened) return code;
   pthread_mutex_lock(&nbiot_paho_opening_lock);
@@ -144,7 +145,7 @@ __attribute__((weak)) int connect(int descriptor, const struct sockaddr *address
 // Has the library's next socket told of, or, with NULL, none.
 static inline void nbiot_paho_expect(nbiot_paho_opening *opened, void *context) {
   // Names the function above, as below.
-  int (*volatile connecting)(int, const struct sockaddr *, socklen_t) = connect;
+  int (*volatile connecting)(int, const struct sockaddr *, socklen_t) = nbiot_paho_stand_in_connect;
   (void)connecting;
   pthread_mutex_lock(&nbiot_paho_opening_lock);
   nbiot_paho_opened = opened;
@@ -173,7 +174,9 @@ __attribute__((weak)) int nbiot_paho_newest = 0;
 // go of its lock: it would end another connection that has got that number meanwhile, as the system gives the lowest one.
 // This stands in the place of the system's function, and gives the library, which calls it with its lock held, the next
 // number after that of the socket before; numbers start anew at 1,024, or where the process may have no higher one.
-__attribute__((weak)) int socket(int domain, int type, int protocol) {
+// Its name in C is another one for the same reason.
+int nbiot_paho_stand_in_socket(int, int, int) __asm__("socket");
+__attribute__((weak)) int nbiot_paho_stand_in_socket(int domain, int type, int protocol) {
   int lowest = (int)syscall(SYS_socket, domain, type, protocol), descriptor;
   if (lowest < 0 || !nbiot_paho_locks) return lowest;
   descriptor = fcntl(lowest, F_DUPFD_CLOEXEC, nbiot_paho_newest + 1);
@@ -197,7 +200,7 @@ static inline void nbiot_paho_enter(void) {
 // Besides, in a program that may have several connections at once. One with a single connection does not need it: with
 // its last client the library stops its threads, before there is another one.
 static inline void nbiot_paho_enter_several(void) {
-  int (*const volatile other)(int, int, int) = socket;
+  int (*const volatile other)(int, int, int) = nbiot_paho_stand_in_socket;
   (void)other;
 }
 
