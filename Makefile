@@ -323,7 +323,7 @@ torture: deps-mqtt agent agent-mqtt agent-https agent-gateway
 	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  NBIOT_AGENT_HTTPS=$$PWD/.build-agent/x86_64-https/nbiot-agent-https \
 	  NBIOT_GATEWAY=$$PWD/.build-agent/x86_64-gateway/nbiot-gateway \
-	  swift test --skip-build --filter KillTests
+	  NBIOT_BROKER_KILLS=$$(($(KILLS) / 10)) swift test --skip-build --filter "KillTests|DurableMQTTTests"
 	NBIOT_SUB_DEVICES=1500 swift test --skip-build --filter "GatewayLinkTests|SubDeviceKillTests.*many"
 
 SECONDS := 60

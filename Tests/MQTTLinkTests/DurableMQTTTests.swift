@@ -36,6 +36,7 @@ extension DurableDevice where Link == MQTTLink<MQTTChannel, SystemRandom> {
     settings.staysConnected = staysConnected
     settings.reportsInFlight = reportsInFlight
     settings.reconnecting.retry = Milliseconds(20)
+    settings.reconnecting.retryLimit = Milliseconds(200)
     settings.reconnecting.closePeriod = Milliseconds(0)
     settings.reconnecting.suspicion = Milliseconds(0)
     let (key, name, secret) = (Array("pk".utf8), Array("device".utf8), Array("secret".utf8))
@@ -62,7 +63,7 @@ extension DurableDevice where Link == MQTTLink<MQTTChannel, SystemRandom> {
 
 @Suite("A durable device over MQTT, with mosquitto as its platform")
 struct DurableMQTTTests {
-  /// How often the broker is killed.
+  /// How often the broker is killed; `make torture` asks for more.
   static let kills = Int(ProcessInfo.processInfo.environment["NBIOT_BROKER_KILLS"] ?? "") ?? 5
 
   @Test(arguments: [1, 16])

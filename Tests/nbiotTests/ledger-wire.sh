@@ -70,7 +70,7 @@ END
 touch capture
 python3 router.py "$device" "$server" "$down" "$up" $$ >capture &
 router=$!
-children+=($router)
+children+=("$router")
 until grep -q ready capture; do
   kill -0 $router 2>/dev/null || exit 77
   sleep 0.1
