@@ -60,6 +60,7 @@ struct DocumentedSizeTests {
   /// What no size of a type shows, and why.
   private static let others: [String: String] = [
     "ConsoleBook.swift": "the messages that a page shows, on the heap",
+    "ConsoleSessions.swift": "the cookies of browsers, on the heap",
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DeliveryTimes.swift": "a table of classes, on the heap",
     "FaultyNetwork.swift": "the datagrams on their way, on the heap",
