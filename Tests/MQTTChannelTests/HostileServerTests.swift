@@ -175,22 +175,6 @@ struct HostileServerTests {
     #expect(client.next() == .event(.connected(hasSession: false)))
   }
 
-  @Test func `a server that closes a WebSocket does so in order`() throws {
-    let server = try FakeServer { connection, _ in
-      connection.upgrade()
-      connection.accept()
-      connection.send(Self.after)
-      // The close frame, and the end of TCP when it was answered.
-      connection.sendClose()
-      connection.waitForEnd()
-    }
-    let client = try Client(.webSocket, port: server.port, peer: server)
-    try client.connect()
-    #expect(client.next() == .event(.connected(hasSession: false)))
-    #expect(client.next() == .message("a/b", [0x21], .atMostOnce))
-    #expect(client.next() == .event(.lost(.closed)))
-  }
-
   @Test(arguments: [false, true])
   func `a WebSocket that is closed at our DISCONNECT has ended in order`(saysClose: Bool) throws {
     let server = try FakeServer { connection, _ in

@@ -10,7 +10,8 @@ struct Compiler {
 
   /// The modules of the products that the snippets use, with those below them.
   static let modules = [
-    "ConstrainedCore", "TrafficLedger", "CoAPMessage", "PayloadCoding", "SecurityLayer",
+    "ConstrainedCore", "TrafficLedger", "StreamTraffic", "CoAPMessage", "PayloadCoding",
+    "SecurityLayer",
     "CoAPExchange", "Platform",
     "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
