@@ -13,8 +13,11 @@ if [ "${1:-}" = --uninstall ]; then
   remove=1
   shift
 fi
-prefix=${1:?PREFIX is missing} root=${2:-}$1
+prefix=${1:?PREFIX is missing}
 [[ $prefix = /* ]] || { echo "install.sh: PREFIX is not an absolute path: $prefix" >&2; exit 2; }
+# Without what is written in several ways: /usr/local/ is /usr/local.
+prefix=$(realpath -ms "$prefix")
+root=${2:-}$prefix
 existing=$root
 while [ ! -e "$existing" ]; do existing=$(dirname "$existing"); done
 [ -w "$existing" ] || {
@@ -147,12 +150,12 @@ if [ -n "$remove" ]; then
     "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done
-  # In a prefix that is not the system's, also its directories that are empty now.
+  # In a prefix of its own also its directories that are empty now; the prefix itself stays.
   case $prefix in
-  /usr | /usr/local) ;;
+  / | /usr | /usr/local | /opt | "${HOME:-/}" | "${HOME:-/}/.local") ;;
   *)
     for directory in "${emptied[@]}"; do
-      while [[ $directory/ = "$root"/* ]] && { [ ! -d "$directory" ] || rmdir "$directory" 2>/dev/null; }; do
+      while [[ $directory != "$root" && $directory/ = "$root"/* ]] && { [ ! -d "$directory" ] || rmdir "$directory" 2>/dev/null; }; do
         directory=$(dirname "$directory")
       done
     done

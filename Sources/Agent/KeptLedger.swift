@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #if LEDGER
 internal import CPOSIX
+internal import CoAPLink
 internal import ConstrainedCore
 internal import DeviceDriver
 internal import DurableReports
@@ -25,6 +26,8 @@ struct KeptLedger {
   private var written: UInt64 = 0
   /// When it is to be written; `nil` while nothing has changed.
   private(set) var deadline: Instant?
+  /// Whether there is a file that is not to be replaced: one that cannot be read, and so may be whole, or is no ledger.
+  private(set) var isLocked = false
   /// The system's error of the last write, which was told; 0 after success.
   private var failure: Int32 = 0
 
@@ -33,6 +36,7 @@ struct KeptLedger {
     case nothing
     case good
     case damaged
+    case foreign
     case unreadable(code: Int32)
   }
 
@@ -62,13 +66,18 @@ struct KeptLedger {
     }
     if count < 0 {
       let code = nbiot_errno()
-      return code == ENOENT ? .nothing : .unreadable(code: code)
+      isLocked = code != ENOENT
+      return isLocked ? .unreadable(code: code) : .nothing
     }
-    return take(image.span.extracting(first: count)) ? .good : .damaged
+    let bytes = image.span.extracting(first: count)
+    if take(bytes) { return .good }
+    isLocked = !Self.isLedger(bytes)
+    return isLocked ? .foreign : .damaged
   }
 
   /// Notes whether there is anything new, and says whether the file is to be written now.
   mutating func isDue(_ current: TrafficLedger, at now: Instant) -> Bool {
+    if isLocked { return false }
     if let deadline { return deadline <= now }
     if Self.datagrams(current) != written { deadline = now + Self.interval }
     return false
@@ -105,8 +114,8 @@ struct KeptLedger {
       }
     }
     deadline = nil
-    // What could not be written is tried again when something else has happened.
-    written = Self.datagrams(current)
+    // What could not be written is tried again after another interval.
+    if code == 0 { written = Self.datagrams(current) }
     defer { failure = code }
     return code == failure ? 0 : code
   }
@@ -138,6 +147,15 @@ struct KeptLedger {
       try writer.append(decimal: down.bytes)
       try writer.append(0x0A)
     }
+  }
+
+  /// Whether those may be what is left of a ledger: they begin as one does, or there are none.
+  private static func isLedger(_ bytes: Span<UInt8>) -> Bool {
+    let label = Span("info ledger " as StaticString)
+    for index in 0..<min(label.count, bytes.count) where bytes[index] != label[index] {
+      return false
+    }
+    return true
   }
 
   /// Takes what `append` has written, with its checksum; `false` where it is anything else.
@@ -190,7 +208,8 @@ struct KeptLedger {
 }
 
 extension Agent {
-  /// Reads what earlier lives have counted; a file that cannot be used is told of, and begun anew.
+  /// Reads what earlier lives have counted; a damaged file is told of and begun anew, and one that may not be a ledger, or
+  /// be a whole one, is told of and stays.
   mutating func readLedger() {
     guard configuration.has(.ledger) else { return }
     switch ledger.read(configuration.path(.ledger)) {
@@ -198,8 +217,11 @@ extension Agent {
     case .damaged:
       line.start("warning ledger-damaged, it begins anew: ")
       line.add(configuration.bytes(.ledger))
+    case .foreign:
+      line.start("warning ledger-foreign, it is not replaced: ")
+      line.add(configuration.bytes(.ledger))
     case .unreadable(let code):
-      line.start("warning ledger-unreadable, it begins anew: ")
+      line.start("warning ledger-unreadable, it is not replaced: ")
       line.add(configuration.bytes(.ledger))
       line.add(.space)
       line.add(errno: code)
@@ -209,7 +231,7 @@ extension Agent {
 
   /// Writes the file, if one is wanted.
   mutating func writeLedger() {
-    guard configuration.has(.ledger) else { return }
+    guard configuration.has(.ledger), !ledger.isLocked else { return }
     let reports = UInt64(driver.reports.deliveredReports)
     let code = ledger.write(driver.ledger, reports, to: configuration.path(.ledger))
     if code == 0 { return }

@@ -359,7 +359,9 @@ static inline int nbiot_replace_file(const char *path, const void *bytes, size_t
   if (length >= 250) return ENAMETOOLONG;
   memcpy(made, path, length);
   memcpy(made + length, ".new", 5);
-  file = openat(AT_FDCWD, made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  // One that a loss of power has left.
+  unlinkat(AT_FDCWD, made, 0);
+  file = openat(AT_FDCWD, made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return errno;
   if (pwrite(file, bytes, count, 0) != (ssize_t)count || fsync(file) != 0 ||
       renameat(AT_FDCWD, made, AT_FDCWD, path) != 0)

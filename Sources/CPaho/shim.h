@@ -46,6 +46,12 @@ __attribute__((weak)) volatile size_t nbiot_paho_allowance = 0;
 // How many of the library's locks a thread has; a worker has one more, so that it never waits below.
 __attribute__((weak, tls_model("initial-exec"))) __thread int nbiot_paho_locks = 0;
 
+// Whether the functions below stand in the place of the library's and the system's at all: not where the library is linked
+// statically, nor in a shared object that keeps them to itself.
+__attribute__((weak)) volatile int nbiot_paho_stands = 0;
+
+static inline int nbiot_paho_is_standing(void) { return nbiot_paho_stands; }
+
 // The library takes and leaves its locks through functions that it exports: these stand in their place, where it is
 // linked dynamically. Its receiving thread takes one between two reads, while it has none. There it waits for as long as
 // the library has too much memory, for a worker that looks each second and ends the connection; without that, what a
@@ -54,6 +60,7 @@ __attribute__((weak)) int Thread_lock_mutex(pthread_mutex_t *mutex) {
   int patience = nbiot_paho_locks || !nbiot_paho_allowance ? 0 : 150, code;
   for (; patience > 0 && nbiot_paho_memory() > nbiot_paho_allowance; patience--) poll(NULL, 0, 10);
   code = pthread_mutex_lock(mutex);
+  nbiot_paho_stands = 1;
   nbiot_paho_locks += code == 0;
   return code;
 }
@@ -96,13 +103,17 @@ __attribute__((weak)) int getaddrinfo(
   struct addrinfo *list, *one, **place;
   struct nbiot_paho_turn *asker;
   unsigned count = 0, wanted = 0;
-  int code, is_later;
+  int code, is_later, locks = nbiot_paho_locks, is_own = name && locks;
+  // Taken before the lookup, so that nobody waits for that.
+  asker = is_own ? __atomic_exchange_n(&nbiot_paho_asker, NULL, __ATOMIC_ACQ_REL) : NULL;
+  // The system's modules for names have sockets of their own, which are not the library's.
+  nbiot_paho_locks = 0;
   code = (nbiot_paho_lookup ? nbiot_paho_lookup : nbiot_paho_system_lookup)(name, service, hints, found);
-  if (!name || !nbiot_paho_locks) return code;
+  nbiot_paho_locks = locks;
+  if (!is_own) return code;
   if (code) *found = NULL;
   list = *found;
   for (one = list; one; one = one->ai_next) count++;
-  asker = __atomic_exchange_n(&nbiot_paho_asker, NULL, __ATOMIC_ACQ_REL);
   if (asker) {
     asker->count = count;
     if (count) wanted = asker->turn %= count;
@@ -133,7 +144,7 @@ extern int __connect(int, const struct sockaddr *, socklen_t);
 int nbiot_paho_stand_in_connect(int, const struct sockaddr *, socklen_t) __asm__("connect");
 __attribute__((weak)) int nbiot_paho_stand_in_connect(int descriptor, const struct sockaddr *address, socklen_t length) {
   int code = __connect(descriptor, address, length), error = errno;
-  if (!nbiot_paho_locks || !nbiot_paho_opened) return code;
+  if (!nbiot_paho_locks || !nbiot_paho_opened || address->sa_family == AF_UNIX) return code;
   pthread_mutex_lock(&nbiot_paho_opening_lock);
   if (nbiot_paho_opened) nbiot_paho_opened(nbiot_paho_opened_for, descriptor);
   nbiot_paho_opened = NULL;
@@ -156,15 +167,11 @@ static inline void nbiot_paho_expect(nbiot_paho_opening *opened, void *context) 
 // Whether it has not come yet.
 static inline int nbiot_paho_is_expecting(void) { return nbiot_paho_opened != NULL; }
 
-// For how many milliseconds a lookup is waited for.
-__attribute__((weak)) int nbiot_paho_patience = 1000;
-
-// Waits until the library has looked its server's name up. Only one channel at a time is here: with two, a lookup could
-// take the other one's turn. Where the library's lookups do not come by the function above, this soon waits no more.
+// Waits, a second at most, until the library begins to look its server's name up. Only one channel at a time is here: with
+// two, a lookup could take the other one's turn.
 static inline void nbiot_paho_await_lookup(void) {
-  int left = nbiot_paho_patience;
+  int left = nbiot_paho_stands ? 1000 : 0;
   for (; left > 0 && __atomic_load_n(&nbiot_paho_asker, __ATOMIC_ACQUIRE); left--) poll(NULL, 0, 1);
-  nbiot_paho_patience = left > 0 ? 1000 : nbiot_paho_patience / 2;
 }
 
 // The number of the library's newest socket.
@@ -173,14 +180,15 @@ __attribute__((weak)) int nbiot_paho_newest = 0;
 // The library's receiving thread finds a connection by the number of its socket, at which it saw the end, after it has let
 // go of its lock: it would end another connection that has got that number meanwhile, as the system gives the lowest one.
 // This stands in the place of the system's function, and gives the library, which calls it with its lock held, the next
-// number after that of the socket before; numbers start anew at 1,024, or where the process may have no higher one.
+// number after that of the socket before; numbers start anew 1,023 above the lowest free one, or where the process may have
+// no higher one.
 // Its name in C is another one for the same reason.
 int nbiot_paho_stand_in_socket(int, int, int) __asm__("socket");
 __attribute__((weak)) int nbiot_paho_stand_in_socket(int domain, int type, int protocol) {
   int lowest = (int)syscall(SYS_socket, domain, type, protocol), descriptor;
   if (lowest < 0 || !nbiot_paho_locks) return lowest;
-  descriptor = fcntl(lowest, F_DUPFD_CLOEXEC, nbiot_paho_newest + 1);
-  nbiot_paho_newest = descriptor < 1023 ? descriptor : 0;
+  descriptor = fcntl(lowest, F_DUPFD_CLOEXEC, (nbiot_paho_newest > lowest ? nbiot_paho_newest : lowest) + 1);
+  nbiot_paho_newest = descriptor - lowest < 1023 ? descriptor : 0;
   if (descriptor < 0) {
     nbiot_paho_newest = lowest;
     return lowest;
@@ -247,7 +255,12 @@ static inline enum nbiot_paho_lines nbiot_paho_line(const char *trace) {
   const char *word =
       "-> DISCONNECT\0-> CONNECT\0connection upgraded\0Bad MQTT packet\0read:warning:close notify\0disconnecting\0"
       "SSL handshake started\0fatal:protocol version\0";
+  unsigned blanks = 0;
+  const char *rest = trace;
   int place = 1;
+  // A message's line has the message's own first bytes.
+  for (; *rest && blanks < 4; rest++) blanks += *rest == ' ';
+  if (strncmp(rest, "-> PUBLISH", 10) == 0 || strncmp(rest, "<- PUBLISH", 10) == 0) return nbiot_line_other;
   for (; *word; word += strlen(word) + 1, place++)
     if (strstr(trace, word)) return (enum nbiot_paho_lines)place;
   return nbiot_line_other;

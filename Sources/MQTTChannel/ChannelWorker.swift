@@ -138,7 +138,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// What the worker does as long as the channel lives.
   private func work() {
     nbiot_paho_enter()
-    #if !SMALL
+    #if !SMALL || LEDGER
     nbiot_paho_enter_several()
     #endif
     var tick = timespec()
@@ -375,9 +375,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     #endif
     let code = unsafe makeClient(head, address, &handle)
     #if LEDGER
-    unsafe awaitSocket(code == MQTTASYNC_SUCCESS)
+    unsafe awaitSocket(code == MQTTASYNC_SUCCESS && nbiot_paho_is_standing() != 0)
     #endif
-    #if !SMALL
+    #if !SMALL || LEDGER
     // An agent has one channel: no other takes its turn.
     if code == MQTTASYNC_SUCCESS { nbiot_paho_await_lookup() }
     #endif

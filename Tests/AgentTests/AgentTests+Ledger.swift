@@ -62,7 +62,7 @@ extension AgentTests {
     try await platform.close()
   }
 
-  @Test(arguments: ["cut", "changed", "empty", "another"])
+  @Test(arguments: ["cut", "changed", "empty"])
   func `a ledger that is damaged is told of, and begins anew`(damage: String) async throws {
     let platform = try await Platform()
     let folder = try AgentFolder(port: platform.port)
@@ -76,14 +76,29 @@ extension AgentTests {
       switch damage {
       case "cut": String(whole.dropLast(5))
       case "changed": whole.replacingOccurrences(of: "reports=1", with: "reports=2")
-      case "empty": ""
-      default: String(repeating: "=", count: 5_000)
+      default: ""
       }
     try Data(damaged.utf8).write(to: file)
     let agent = try folder.run(input: "{\"value\":2}\n")
     #expect(agent.status == 0)
     #expect(agent.log.contains("warning ledger-damaged, it begins anew: \(file.path)\n"))
     #expect(try text(file).hasPrefix("info ledger reports=1\n"))
+    try await platform.close()
+  }
+
+  @Test func `a file that is no ledger is told of, and stays as it is`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let file = folder.url.appending(path: "another")
+    let another = String(repeating: "=", count: 5_000)
+    try Data(another.utf8).write(to: file)
+    let lines = try text(folder.configuration)
+    try Data((lines + "ledger = \(file.path)\n").utf8).write(to: folder.configuration)
+    let agent = try folder.run(input: "{\"value\":1}\n")
+    #expect(agent.status == 0 && agent.output.contains("delivered 1"))
+    #expect(agent.log.contains("warning ledger-foreign, it is not replaced: \(file.path)\n"))
+    #expect(try text(file) == another)
     try await platform.close()
   }
 
@@ -97,8 +112,15 @@ extension AgentTests {
     try Data((lines + "ledger = \(folder.url.path)\n").utf8).write(to: folder.configuration)
     let agent = try folder.run(input: "{\"value\":1}\n")
     #expect(agent.status == 0)
-    #expect(agent.log.contains("warning ledger-unreadable, it begins anew: \(folder.url.path) "))
-    #expect(agent.log.contains("warning ledger-not-written: \(folder.url.path) errno=EISDIR "))
+    #expect(
+      agent.log.contains("warning ledger-unreadable, it is not replaced: \(folder.url.path) ")
+    )
+    #expect(!agent.log.contains("ledger-not-written"))
+    let nowhere = folder.url.appending(path: "nowhere/ledger").path
+    try Data((lines + "ledger = \(nowhere)\n").utf8).write(to: folder.configuration)
+    let other = try folder.run(input: "{\"value\":2}\n")
+    #expect(other.status == 0)
+    #expect(other.log.contains("warning ledger-not-written: \(nowhere) errno=ENOENT "))
     let long = "/" + String(repeating: "d", count: 250)
     try Data((lines + "ledger = \(long)\n").utf8).write(to: folder.configuration)
     let refused = try folder.run(input: "")

@@ -108,8 +108,8 @@ let told = 0;
 
 /** Says that what was sent has been read: without that, another page may be given this one's place. */
 function confirm() {
-  if (Date.now() - told < 10000) return;
-  told = Date.now();
+  if (performance.now() - told < 10000) return;
+  told = performance.now();
   ask("/api/here", { stream }).catch(() => {});
 }
 
@@ -129,7 +129,7 @@ function connect() {
   source.addEventListener("hello", (event) => {
     const data = JSON.parse(event.data);
     stream = data.stream;
-    told = Date.now();
+    told = performance.now();
     document.getElementById("logout").hidden = !data.hasLogin;
     world.devices.clear();
     world.offset = data.now - Date.now();
@@ -158,6 +158,8 @@ function connect() {
     connection.className = "lost";
     if (!isRefused) return;
     events = null;
+    // Where the login has ended the answer to this leads to it.
+    ask("/api/faults").catch(() => {});
     setTimeout(follow, 5000);
   };
 }
