@@ -490,7 +490,8 @@ typedef struct nbiot_ledger {
   nbiot_ledger_side up, down;
 } nbiot_ledger;
 
-/* Where the bytes since nbiot_create went. Over HTTPS and MQTT the kernel counts TLS, TCP and IP. Returns NBIOT_OK;
+/* Where the bytes since nbiot_create went. Over HTTPS and MQTT the kernel counts TLS, TCP and IP, over MQTT in programs
+ * with the static library; with the shared one there are packets of MQTT alone. Returns NBIOT_OK;
  * NBIOT_ARGUMENT where the library was built without ledgers, and `*ledger` is then all 0. */
 int nbiot_read_ledger(const nbiot_device *device, nbiot_ledger *ledger);
 
