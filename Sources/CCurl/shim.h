@@ -13,7 +13,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-
 // Swift imports neither variadic functions nor the macros that libcurl puts before them.
 static inline CURLcode nbiot_curl_set_long(CURL *curl, CURLoption option, long value) {
   return (curl_easy_setopt)(curl, option, value);

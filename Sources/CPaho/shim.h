@@ -139,7 +139,8 @@ __attribute__((weak)) void *nbiot_paho_opened_for = NULL;
 __attribute__((weak)) pthread_mutex_t nbiot_paho_opening_lock = PTHREAD_MUTEX_INITIALIZER;
 
 // Stands in the place of the system's function only in programs that count, and does what that does: it has a socket of
-// the library's told of. Its name in C is another one, for the importer would emit it wherever `connect` is called. It allocates nothing and looks nothing up, as `connect` may be called after `fork`.
+// the library's told of. Its name in C is another one, for the importer would emit it wherever `connect` is called. It
+// allocates nothing and looks nothing up, as `connect` may be called after `fork`.
 extern int __connect(int, const struct sockaddr *, socklen_t);
 int nbiot_paho_stand_in_connect(int, const struct sockaddr *, socklen_t) __asm__("connect");
 __attribute__((weak)) int nbiot_paho_stand_in_connect(int descriptor, const struct sockaddr *address, socklen_t length) {
@@ -181,8 +182,7 @@ __attribute__((weak)) int nbiot_paho_newest = 0;
 // go of its lock: it would end another connection that has got that number meanwhile, as the system gives the lowest one.
 // This stands in the place of the system's function, and gives the library, which calls it with its lock held, the next
 // number after that of the socket before; numbers start anew 1,023 above the lowest free one, or where the process may have
-// no higher one.
-// Its name in C is another one for the same reason.
+// no higher one. Its name in C is another one, as that of `connect` is.
 int nbiot_paho_stand_in_socket(int, int, int) __asm__("socket");
 __attribute__((weak)) int nbiot_paho_stand_in_socket(int domain, int type, int protocol) {
   int lowest = (int)syscall(SYS_socket, domain, type, protocol), descriptor;

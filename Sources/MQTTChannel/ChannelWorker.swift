@@ -376,9 +376,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     let code = unsafe makeClient(head, address, &handle)
     #if LEDGER
     unsafe awaitSocket(code == MQTTASYNC_SUCCESS && nbiot_paho_is_standing() != 0)
-    #endif
-    #if !SMALL || LEDGER
-    // An agent has one channel: no other takes its turn.
+    #elseif !SMALL
+    // An agent has one channel: no other takes its turn. With a ledger the socket comes after the lookup.
     if code == MQTTASYNC_SUCCESS { nbiot_paho_await_lookup() }
     #endif
     unsafe pthread_mutex_unlock(&lifecycle)

@@ -72,7 +72,8 @@ struct PublishCommand: AsyncParsableCommand {
       application/octet-stream. --session-file keeps the token, which is good for 7 days. /auth is signed by hmacmd5 or \
       hmacsha1. A report is put off by code 40000 and by Retry-After. Bytes are those of the requests, without TCP and TLS.
 
-      --ledger tells where the bytes went, with the headers of IP, UDP and TCP. `nbiot estimate --from-ledger` prices the object of --output json.
+      --ledger tells where the bytes went, with the headers of IP, UDP and TCP. `nbiot estimate --from-ledger` prices the \
+      object of --output json.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).

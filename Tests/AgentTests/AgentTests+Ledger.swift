@@ -21,13 +21,18 @@ extension AgentTests {
     try String(contentsOf: file, encoding: .utf8)
   }
 
+  /// Adds the key to the agent's configuration.
+  private func keepLedger(at path: String, in folder: AgentFolder) throws {
+    let lines = try text(folder.configuration)
+    try Data((lines + "ledger = \(path)\n").utf8).write(to: folder.configuration)
+  }
+
   @Test func `the ledger goes on after a restart, an end by SIGTERM and SIGHUP`() async throws {
     let platform = try await Platform()
     let folder = try AgentFolder(port: platform.port)
     defer { folder.remove() }
     let file = folder.url.appending(path: "ledger")
-    let lines = try text(folder.configuration)
-    try Data((lines + "ledger = \(file.path)\n").utf8).write(to: folder.configuration)
+    try keepLedger(at: file.path, in: folder)
     #expect(try folder.run(input: "{\"value\":1}\n").status == 0)
     let first = try text(file)
     #expect(first.hasPrefix("info ledger reports=1\n"))
@@ -68,8 +73,7 @@ extension AgentTests {
     let folder = try AgentFolder(port: platform.port)
     defer { folder.remove() }
     let file = folder.url.appending(path: "ledger")
-    let lines = try text(folder.configuration)
-    try Data((lines + "ledger = \(file.path)\n").utf8).write(to: folder.configuration)
+    try keepLedger(at: file.path, in: folder)
     #expect(try folder.run(input: "{\"value\":1}\n").status == 0)
     let whole = try text(file)
     let damaged =
@@ -93,8 +97,7 @@ extension AgentTests {
     let file = folder.url.appending(path: "another")
     let another = String(repeating: "=", count: 5_000)
     try Data(another.utf8).write(to: file)
-    let lines = try text(folder.configuration)
-    try Data((lines + "ledger = \(file.path)\n").utf8).write(to: folder.configuration)
+    try keepLedger(at: file.path, in: folder)
     let agent = try folder.run(input: "{\"value\":1}\n")
     #expect(agent.status == 0 && agent.output.contains("delivered 1"))
     #expect(agent.log.contains("warning ledger-foreign, it is not replaced: \(file.path)\n"))
@@ -107,9 +110,9 @@ extension AgentTests {
     let platform = try await Platform()
     let folder = try AgentFolder(port: platform.port)
     defer { folder.remove() }
-    // A folder has the name.
     let lines = try text(folder.configuration)
-    try Data((lines + "ledger = \(folder.url.path)\n").utf8).write(to: folder.configuration)
+    // A folder has the name.
+    try keepLedger(at: folder.url.path, in: folder)
     let agent = try folder.run(input: "{\"value\":1}\n")
     #expect(agent.status == 0)
     #expect(
@@ -117,12 +120,14 @@ extension AgentTests {
     )
     #expect(!agent.log.contains("ledger-not-written"))
     let nowhere = folder.url.appending(path: "nowhere/ledger").path
-    try Data((lines + "ledger = \(nowhere)\n").utf8).write(to: folder.configuration)
+    try Data(lines.utf8).write(to: folder.configuration)
+    try keepLedger(at: nowhere, in: folder)
     let other = try folder.run(input: "{\"value\":2}\n")
     #expect(other.status == 0)
     #expect(other.log.contains("warning ledger-not-written: \(nowhere) errno=ENOENT "))
     let long = "/" + String(repeating: "d", count: 250)
-    try Data((lines + "ledger = \(long)\n").utf8).write(to: folder.configuration)
+    try Data(lines.utf8).write(to: folder.configuration)
+    try keepLedger(at: long, in: folder)
     let refused = try folder.run(input: "")
     #expect(refused.status == 2)
     #expect(refused.log.contains("ledger takes a path of less than 250 bytes"), "\(refused.log)")

@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The browsers that have logged in, each by a random value of its own.
 ///
-/// Memory: a few of them; one more ends the oldest.
+/// Memory: `limit` values of 32 characters at most; one more ends the oldest.
 final class ConsoleSessions: Sendable {
   private let values = Mutex<[String]>([])
   private let limit: Int

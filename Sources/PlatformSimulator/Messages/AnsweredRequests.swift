@@ -4,8 +4,8 @@ internal import ConstrainedCore
 /// The requests of the last EXCHANGE_LIFETIME with their replies (RFC 7252 Section 4.2).
 ///
 /// A request is found by its peer and message ID. One of the symmetric mode is found by its bytes as well: with a security
-/// mode, that and not the address says which endpoint a message is from (RFC 7252 Section 4.1), and nobody but the device
-/// can have made bytes that its session's key opens, so that they are the same message from wherever they come.
+/// mode, that and not the address says which endpoint a message is from (RFC 7252 Section 4.1). The same bytes are the same
+/// message, whoever has sent them: a copy by somebody else is answered as a retransmission.
 struct AnsweredRequests<Peer: Hashable> {
   struct Entry {
     let record: RequestRecord
