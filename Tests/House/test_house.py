@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what house.py reads: code without comments, and texts without code."""
+"""Tests of house.py: what it reads, code without comments and texts without code, and what it says of a graph."""
 import re
 import unittest
 
@@ -62,6 +62,79 @@ class Calls(unittest.TestCase):
             "CoAPLink<Security, SystemRandom>",
         ]:
             self.assertEqual(self.sources_of(text), [], text)
+
+
+class Arrows(unittest.TestCase):
+    """A house of three rows, with two targets beside each other in the middle."""
+
+    rows = {"Base": 0, "Link": 1, "Other": 1, "Face": 2}
+    names = ["bytes", "links", "faces"]
+
+    def faults(self, imported, sideways={}, only={}, outside={}, shares={}):
+        everybody = {name: {module: f"{name}/File.swift" for module in imported.get(name, [])} for name in self.rows}
+        everybody.update({name: {} for name in imported if name not in self.rows})
+        return house.check_arrows(everybody, self.rows, self.names, sideways, only, outside, shares)[1]
+
+    def test_an_arrow_down_is_allowed(self):
+        self.assertEqual(self.faults({"Face": ["Link", "Swift"], "Link": ["Base"]}), [])
+
+    def test_an_arrow_up_is_not(self):
+        self.assertEqual(self.faults({"Base": ["Link"]}), ["Base/File.swift: Base imports Link, which is above it"])
+        self.assertIn("which is above it", self.faults({"Base": ["Link"]}, sideways={("Base", "Link"): "why"})[0])
+
+    def test_an_arrow_sideways_needs_a_reason(self):
+        self.assertIn("Link imports Other beside it", self.faults({"Link": ["Other"]})[0])
+        self.assertEqual(self.faults({"Link": ["Other"]}, sideways={("Link", "Other"): "why"}), [])
+
+    def test_a_permission_that_nothing_needs_is_a_fault(self):
+        self.assertIn("which nothing needs any more", self.faults({}, sideways={("Link", "Other"): "why"})[0])
+
+    def test_modules_from_outside(self):
+        self.assertEqual(self.faults({"Link": ["CThing"]}, only={"CThing": {"Link"}}), [])
+        self.assertIn("CThing is for Link alone", self.faults({"Face": ["CThing"]}, only={"CThing": {"Link"}})[0])
+        self.assertEqual(self.faults({"Face": ["Foundation"]}, outside={"Foundation": 2}), [])
+        self.assertIn("is for faces and above", self.faults({"Link": ["Foundation"]}, outside={"Foundation": 2})[0])
+        self.assertIn("nothing is known of Thing", self.faults({"Link": ["Thing"]})[0])
+
+    def test_what_may_be_shared(self):
+        shares = {"Face": {"Base"}}
+        self.assertEqual(self.faults({"Face": ["Base"]}, shares=shares), [])
+        self.assertIn("may share Base alone, not Link", self.faults({"Face": ["Link"]}, shares=shares)[0])
+
+    def test_rows_and_folders_belong_together(self):
+        self.assertIn("New is in no row", self.faults({"New": []})[0])
+        found = house.check_arrows({}, {"Base": 0}, self.names, {}, {}, {}, {})[1]
+        self.assertEqual(found, ["rules.txt has Base, which is no folder of Sources"])
+
+
+class Manifest(unittest.TestCase):
+    def target(self, name, kind="regular", *dependencies):
+        return {"name": name, "type": kind, "dependencies": [{"byName": [other, None]} for other in dependencies]}
+
+    def test_what_is_declared_is_imported(self):
+        targets = [self.target("Face", "regular", "Base", "a-link"), self.target("Base")]
+        self.assertEqual(house.undeclared(targets, {"Face": {"Base", "a_link"}, "Base": set()}, {}), [])
+        self.assertEqual(house.undeclared(targets, {"Face": {"a_link"}, "Base": set()}, {}),
+                         ["Package.swift: Face depends on Base and imports it nowhere"])
+
+    def test_a_test_may_start_programs(self):
+        targets = [self.target("Tests", "test", "program", "Base"), self.target("program", "executable")]
+        self.assertEqual(len(house.undeclared(targets, {"Tests": set()}, {})), 1)
+        self.assertEqual(house.undeclared(targets, {"Tests": set()}, {("Tests", "Base"): "why"}), [])
+        self.assertEqual(len(house.undeclared(targets, {"Tests": {"Base"}}, {("Tests", "Base"): "why"})), 1)
+        face = [self.target("Face", "regular", "program"), self.target("program", "executable")]
+        self.assertEqual(len(house.undeclared(face, {"Face": set()}, {})), 1)
+
+    def test_a_product_has_what_its_api_needs(self):
+        library = {"library": ["automatic"]}
+        published = {"Face": {"Link", "Glibc"}, "Link": {"Base"}, "Base": set()}
+        lacking = house.incomplete([{"name": "Face", "type": library, "targets": ["Face"]}], published)
+        self.assertEqual([fault.split("types of ")[1] for fault in lacking], [
+            "Base, which the product Face lacks", "Link, which the product Face lacks"])
+        whole = {"name": "Face", "type": library, "targets": ["Face", "Link", "Base"]}
+        self.assertEqual(house.incomplete([whole], published), [])
+        program = {"name": "face", "type": {"executable": None}, "targets": ["Face"]}
+        self.assertEqual(house.incomplete([program], published), [])
 
 
 if __name__ == "__main__":
