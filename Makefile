@@ -125,7 +125,7 @@ lint: house
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks examples
 
 house: deps-python
-	@python3 -B Tests/House/test_sources.py --quiet
+	@python3 -B Tests/House/test_house.py --quiet
 	@python3 -B Tests/House/house.py
 
 # The picture is that of nbiot demo, which prints what nbiot-demo does.

@@ -24,29 +24,38 @@ let device: [SwiftSetting] =
 /// Settings of what keeps a `TrafficLedger`: the small agents have no room for it.
 let counting: [SwiftSetting] = [.define("LEDGER", .when(traits: ["Ledger"]))]
 
-let tools: TargetDependencyCondition? = .when(traits: ["Tools"])
+extension Target.Dependency {
+  /// A library of SwiftNIO, which the simulator and the command line have and a device does not.
+  static func nio(_ name: String) -> Target.Dependency {
+    .product(name: name, package: "swift-nio", condition: .when(traits: ["Tools"]))
+  }
+}
 
-/// The libraries, each with the modules whose types its API has.
+/// What a device over CoAP is made of, with an outbox or without.
+let coapDevice = [
+  "CoAPLink", "DurableReports", "ReportLink", "DeviceDriver", "DeviceStore", "SymmetricSecurity",
+  "DTLSSecurity", "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials",
+  "CoAPExchange", "Alink", "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage",
+  "ConstrainedCore", "UDPTransport", "SystemClocks", "TrafficLedger",
+]
+
+/// What the platform's fronts have in common.
+let platform = [
+  "PlatformSimulator", "PlatformCore", "PlatformFaults", "PayloadValues", "PayloadCoding",
+  "OpenSSLSupport", "CoAPMessage", "ConstrainedCore",
+]
+
+/// The libraries, each with the modules whose types its API has; `make house` says where one is missing.
 let libraries: KeyValuePairs<String, [String]> = [
   "CoAPMessage": ["CoAPMessage", "ConstrainedCore"],
   "CoAPExchange": [
     "CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport", "SystemClocks",
   ],
-  "CoAPLink": [
-    "CoAPLink", "ReportLink", "DeviceDriver", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
-    "SecurityLayer", "OpenSSLSupport", "PlatformCredentials", "CoAPExchange", "Alink",
-    "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-    "DeviceStore", "SystemClocks", "TrafficLedger",
-  ],
-  "DurableReports": [
-    "DurableReports", "DeviceDriver", "CoAPLink", "ReportLink", "DeviceStore", "SymmetricSecurity",
-    "DTLSSecurity", "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials",
-    "CoAPExchange", "PlatformCoAP", "Platform", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-    "SystemClocks",
-  ],
+  "CoAPLink": coapDevice,
+  "DurableReports": coapDevice,
   "PlatformSigning": [
     "Platform", "PlatformMQTT", "PlatformHTTPS", "PlatformCredentials", "OpenSSLSupport",
-    "ConstrainedCore",
+    "SecurityLayer", "PayloadCoding", "ConstrainedCore",
   ],
   // Apart, because it needs libcbor.
   "CBORPayload": ["CBORPayload", "PayloadCoding", "ConstrainedCore"],
@@ -58,20 +67,18 @@ let libraries: KeyValuePairs<String, [String]> = [
     "HTTPSLayer", "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions",
     "DurableReports", "TrafficLedger",
   ],
-  "PlatformSimulator": [
-    "PlatformSimulator", "PlatformCore", "PayloadValues", "PayloadCoding", "OpenSSLSupport",
-    "CoAPMessage", "ConstrainedCore", "PlatformFaults", "RadioModel",
+  "PlatformSimulator": platform,
+  "PlatformBroker": ["PlatformBroker"] + platform,
+  "PlatformWebServer": ["PlatformWebServer"] + platform,
+  "Inspection": ["Inspection", "PacketCapture", "SecurityLayer", "ConstrainedCore"],
+  "GatewaySessions": [
+    "GatewaySessions", "Platform", "PayloadCoding", "OpenSSLSupport", "ConstrainedCore",
   ],
-  "PlatformBroker": ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"],
-  "PlatformWebServer": [
-    "PlatformWebServer", "PlatformSimulator", "PlatformCore", "ConstrainedCore",
-  ],
-  "Inspection": ["Inspection", "PacketCapture"],
-  "GatewaySessions": ["GatewaySessions", "Platform", "OpenSSLSupport", "ConstrainedCore"],
   "GatewayConfiguration": [
-    "GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore",
+    "GatewayConfiguration", "PlatformCredentials", "Platform", "SecurityLayer", "OpenSSLSupport",
+    "PayloadCoding", "ConstrainedCore",
   ],
-  "HTTPSTransfer": ["HTTPSTransfer"],
+  "HTTPSTransfer": ["HTTPSTransfer", "Platform", "PayloadCoding", "ConstrainedCore"],
 ]
 
 /// Targets by name, each with what it imports.
@@ -227,32 +234,26 @@ let hostTargets: Targets = [
   "PlatformSimulator": [
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
     "OpenSSLSupport", "PlatformCore", "PlatformFaults",
-    .product(name: "NIOCore", package: "swift-nio", condition: tools),
-    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+    .nio("NIOCore"), .nio("NIOPosix"),
   ],
   // The core's front for MQTT: mosquitto, and what its plugin asks.
   "PlatformBroker": [
     "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
     "PlatformFaults",
-    .product(name: "NIOCore", package: "swift-nio", condition: tools),
-    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+    .nio("NIOCore"), .nio("NIOPosix"),
   ],
   // The core's front for HTTPS.
   "PlatformWebServer": [
     "ConstrainedCore", "PayloadCoding", "PayloadValues", "OpenSSLSupport", "PlatformCore",
     "PlatformSimulator",
-    .product(name: "NIOCore", package: "swift-nio", condition: tools),
-    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-    .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
+    .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
   ],
   // The pages to watch a platform, over HTTP, and what they may ask it for.
   "PlatformConsole": [
     "CoAPMessage", "PayloadValues", "OpenSSLSupport", "SystemClocks",
     "PlatformCore", "PlatformFaults", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
     "Inspection",
-    .product(name: "NIOCore", package: "swift-nio", condition: tools),
-    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-    .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
+    .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
   ],
   "BrokerPlugin": [],
   "PayloadValues": ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
@@ -270,7 +271,8 @@ let hostTargets: Targets = [
     "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform", "PlatformCoAP",
     "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "DeviceDriver", "ReportLink", "CoAPLink",
     "DeviceClient", "PlatformCore", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
-    "PlatformMQTT", "SystemClocks", "RadioModel", "TrafficLedger", "PacketCapture",
+    "PlatformMQTT", "SystemClocks", "RadioModel", "TrafficLedger", "StreamTraffic",
+    "PacketCapture",
   ],
   // Many devices in one process, and what became of their reports.
   "Fleet": [
@@ -301,8 +303,12 @@ let programs: Targets = [
     "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "GatewayAgent", "RadioModel",
     "EnergyEstimate", "PlatformFaults", "PlatformConsole", "Fleet", "GatewayLink",
     "GatewaySessions", "DurableReports", "TrafficLedger",
-    .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
-    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+    .nio("NIOCore"),
+    .product(
+      name: "ArgumentParser",
+      package: "swift-argument-parser",
+      condition: .when(traits: ["Tools"])
+    ),
   ],
   "nbiot-agent": ["Agent"],
   "nbiot-agent-mqtt": ["MQTTAgent"],
@@ -334,10 +340,9 @@ let testSupport: Targets = [
 /// The same, of what compiles for the device as well.
 let deviceTestSupport: Targets = [
   "ProbeDevice": [
-    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform", "PlatformCoAP",
-    "PlatformHTTPS", "PlatformMQTT", "Alink", "CBORPayload", "OpenSSLSupport", "SymmetricSecurity",
-    "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
-    "PlatformCredentials", "SystemClocks", "CPOSIX",
+    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform", "Alink",
+    "CBORPayload", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "UDPTransport",
+    "CoAPLink", "ReportLink", "DeviceDriver", "SystemClocks", "CPOSIX",
   ],
   "Tier0Proof": [
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
@@ -387,9 +392,7 @@ let tests: Targets = [
     "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
   ],
   "MQTTChannelTests": ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
-  "HTTPSChannelTests": [
-    "ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport",
-  ],
+  "HTTPSChannelTests": ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers"],
   "HTTPSLinkTests": [
     "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer", "HTTPSChannel",
     "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore", "SystemClocks",
@@ -413,10 +416,10 @@ let tests: Targets = [
   ],
   "CoAPLinkTests": [
     "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
-    "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-    "CBORPayload", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
-    "SecurityLayer", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
-    "PlatformCredentials", "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
+    "PayloadCoding", "Platform", "PlatformCoAP", "Alink", "CBORPayload", "OpenSSLSupport",
+    "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer", "CoAPLink",
+    "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore",
+    "PlatformSimulator", "FileRecorder", "TestSupport",
   ],
   "DeviceStoreTests": [
     "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink", "DurableReports",
@@ -424,9 +427,8 @@ let tests: Targets = [
   ],
   "DeviceClientTests": [
     "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
-    "SecurityLayer", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-    "CBORPayload", "PayloadCoding", "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink",
-    "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
+    "SecurityLayer", "Platform", "PlatformCoAP", "Alink", "CBORPayload", "PayloadCoding",
+    "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DeviceStore", "DeviceClient",
     "HTTPSLink", "PlatformSimulator", "HTTPSPeers", "UDPTransport", "TestSupport", "HTTPSChannel",
     "HTTPSLayer",
   ],
@@ -447,13 +449,10 @@ let tests: Targets = [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
     "PlatformSimulator", "PlatformWebServer", "TestSupport",
   ],
-  "PlatformConsoleTests": [
-    "PayloadValues", "PlatformBroker", "PlatformConsole", "PlatformSimulator", "TestSupport",
-  ],
+  "PlatformConsoleTests": ["PayloadValues", "PlatformConsole", "TestSupport"],
   "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
   "GatewayConfigurationTests": [
-    "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
-    "TestSupport",
+    "PayloadCoding", "PlatformCredentials", "GatewayConfiguration", "TestSupport",
   ],
   "GatewaySessionsTests": [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
@@ -466,7 +465,7 @@ let tests: Targets = [
   ],
   "CBORPayloadTests": ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
   "RadioModelTests": ["ConstrainedCore", "RadioModel", "TestSupport"],
-  "PlatformFaultsTests": ["ConstrainedCore", "PlatformFaults", "TestSupport"],
+  "PlatformFaultsTests": ["ConstrainedCore", "PlatformFaults"],
   "FleetTests": [
     "ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "PlatformSimulator",
     "RadioModel",
@@ -482,27 +481,25 @@ let tests: Targets = [
     "DTLSSecurity", "UDPTransport", "SystemClocks", "TestSupport",
   ],
   "AlinkTests": [
-    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "Platform", "PlatformCoAP",
-    "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "Alink", "TestSupport",
+    "ConstrainedCore", "PayloadCoding", "CBORPayload", "Platform", "PlatformHTTPS", "Alink",
+    "TestSupport",
   ],
   "EnergyEstimateTests": [
-    "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TrafficLedger",
-    "PacketCapture", "TestSupport",
+    "CoAPMessage", "RadioModel", "EnergyEstimate", "TrafficLedger", "PacketCapture", "TestSupport",
   ],
   "HTTPSTransferTests": [
-    "PlatformCore", "PayloadValues", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT",
-    "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport",
+    "PlatformCore", "PayloadValues", "Platform", "HTTPSTransfer", "nbiot", "PlatformSimulator",
+    "TestSupport",
   ],
   "AgentTests": [
     "PlatformCore", "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore",
-    "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-    "OpenSSLSupport", "PlatformSimulator", "TestSupport",
+    "CoAPLink", "ReportLink", "OpenSSLSupport", "PlatformSimulator", "TestSupport",
   ],
   "MQTTAgentTests": ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
   // Its helpers are a link to those of MQTTAgentTests.
   "GatewayAgentTests": [
     "nbiot", "nbiot-gateway", "GatewayAgent", "Alink", "ConstrainedCore", "PayloadCoding",
-    "Platform", "MQTTPeers", "TestSupport",
+    "MQTTPeers", "TestSupport",
   ],
   "HTTPSAgentTests": [
     "nbiot-agent-https", "HTTPSAgent", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers",

@@ -73,7 +73,7 @@ extension Agent {
     readLedger()
     #endif
     signals.open()
-    // Last: the socket may be of another agent, which has the directory, too.
+    // Last: the socket may be of another agent, which has the directory as well.
     if configuration.has(.socket) { listen(socketMode, socketGroup) }
   }
 }

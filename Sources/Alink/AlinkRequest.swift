@@ -18,7 +18,7 @@ public import Platform
 ///
 /// What can be added depends on the kind. The guide's limits are checked as members are added, so that
 /// a request that the platform would refuse costs no airtime. After a call that throws `capacity`,
-/// the output is not complete, and `finish` throws, too; start again.
+/// the output is not complete, and `finish` throws as well; start again.
 /// Size: that of the writer, and about 320 bytes.
 public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>:
   ~Copyable, ~Escapable

@@ -137,7 +137,7 @@ static inline int nbiot_count_certificates(const void *text, int length) {
     X509_free(certificate);
     count++;
   }
-  // The end of the text is an error, too.
+  // The end of the text is an error as well.
   if (bio == NULL || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) count = -1;
   ERR_clear_error();
   BIO_free_all(bio);

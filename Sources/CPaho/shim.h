@@ -139,8 +139,8 @@ __attribute__((weak)) void *nbiot_paho_opened_for = NULL;
 __attribute__((weak)) pthread_mutex_t nbiot_paho_opening_lock = PTHREAD_MUTEX_INITIALIZER;
 
 // Stands in the place of the system's function only in programs that count, and does what that does: it has a socket of
-// the library's told of. Its name in C is another one, for the importer would emit it wherever `connect` is called. It
-// allocates nothing and looks nothing up, as `connect` may be called after `fork`.
+// the library's told of. Its name in C is another one, because the importer would emit it wherever `connect` is called.
+// It allocates nothing and looks nothing up, as `connect` may be called after `fork`.
 extern int __connect(int, const struct sockaddr *, socklen_t);
 int nbiot_paho_stand_in_connect(int, const struct sockaddr *, socklen_t) __asm__("connect");
 __attribute__((weak)) int nbiot_paho_stand_in_connect(int descriptor, const struct sockaddr *address, socklen_t length) {
@@ -292,7 +292,7 @@ static inline enum nbiot_paho_counted nbiot_paho_counted_line(const char *trace)
 __attribute__((weak)) char nbiot_paho_web_sockets[1024] = {0};
 
 // Has small packets go out at once: else an answer behind a PUBACK waits for the server's delayed acknowledgement of TCP,
-// 40 ms. And has the system hold 256 KB of what comes, for the library takes all of it with one read.
+// 40 ms. And has the system hold 256 KB of what comes, because the library takes all of it with one read.
 // Whether it is a WebSocket is kept for `nbiot_paho_is_ended`.
 static inline void nbiot_paho_prepare(const char *trace, int is_web_socket) {
   int descriptor = nbiot_paho_socket(trace), yes = 1, room = 128 * 1024;

@@ -169,7 +169,7 @@ struct Exchange {
   /// Later the server may have forgotten that one and take the message for another (RFC 7252 Section
   /// 4.8.2). It happens to a device that slept. Timers that fire late have PROCESSING_DELAY, which
   /// EXCHANGE_LIFETIME contains.
-  @inline(never)  // As `waitOut`; both are mutating, for the exchange would be copied first.
+  @inline(never)  // As `waitOut`; both are mutating, or the exchange would be copied first.
   mutating func mayRetransmit(at now: Instant) -> Bool {
     guard transmissions > 0 else { return true }
     // conformance: 7252-4.2-g

@@ -83,7 +83,7 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   var randomness: Randomness
   let settings: DeviceSettings
   var report = PendingReport()
-  var events = EventQueue()
+  var events = WaitingEvents()
   /// The result of the last report.
   ///
   /// After an event it belongs to that event's report until the next `pollEvent`.

@@ -107,7 +107,7 @@ struct WaitingEvent: Equatable {
 /// report, in the order in which they happen.
 ///
 /// If the owner does not poll, the last event of each kind is kept.
-struct EventQueue {
+struct WaitingEvents {
   private var waiting: UInt8 = 0
   /// Why the registration or the authentication has failed, which fail together.
   ///

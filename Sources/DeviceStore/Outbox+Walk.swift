@@ -108,7 +108,7 @@ extension Outbox {
   }
 
   /// Reads topic and payload of the record that the walk has come to, unless they are at hand, and nothing
-  /// behind it, for that may not be readable.
+  /// behind it, because that may not be readable.
   @inline(never)
   mutating func read() -> OutboxReading {
     record.head = head

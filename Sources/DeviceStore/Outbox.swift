@@ -115,7 +115,7 @@ extension Outbox {
   /// Opens it: finds out what there is in the file, which may not be there.
   ///
   /// A file that others can read is mended; one that others can write to, or of somebody else, is
-  /// refused, for what waits in it may not be the device's. So is one that is longer than any outbox gets.
+  /// refused: what waits in it may not be the device's. So is one that is longer than any outbox gets.
   @inline(never)
   package mutating func open(
     in directory: borrowing StateDirectory,

@@ -8,7 +8,7 @@ package import ConstrainedCore
 /// highest number that may be used stands in each, and is written over in place.
 ///
 /// So a new session needs no room on a full disk, once the file is there (`keepRoom`). The record has a
-/// checksum, and that of the number covers it, too. Any doubt about either means that the session is not
+/// checksum, and that of the number covers it as well. Any doubt about either means that the session is not
 /// used, which costs one authentication: no number may be used twice under one token.
 ///
 /// Order of calls: `join` and `load` once, `replace` for each new session, `reserve` before a number above

@@ -33,7 +33,7 @@ extension DurableReports where Link: ~Copyable {
     return outbox.endReplaced() ? takeEnded() : event
   }
 
-  /// Keeps the report that has ended and is marked, until those that ended with it are, too.
+  /// Keeps the report that has ended and is marked, until those that ended with it are as well.
   mutating func keepEnded() {
     let state: TakenEntry.State =
       switch delivery {

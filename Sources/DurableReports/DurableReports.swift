@@ -256,7 +256,7 @@ extension DurableReports where Link: ~Copyable {
   /// Tells of the next report that those accepted last have taken the place of.
   ///
   /// Call it until it gives `nil` before the next `add`, which ends the others without a word;
-  /// `pollEvent` does it, too.
+  /// `pollEvent` does it as well.
   @inline(never)
   public mutating func pollReplaced() -> DurableEvent? {
     outbox.shedNext(beside: &taken) ? takeEnded() : nil

@@ -38,10 +38,10 @@ public struct CaptureTraffic: Sendable {
   private var latest: Double = 0
   private(set) var passages: [TrafficReplay.Passage] = []
   private var start: Int64?
-  private var seen = Recent<[UInt8]>()
-  private var sequences = Recent<UInt64>()
+  private var seen = Latest<[UInt8]>()
+  private var sequences = Latest<UInt64>()
   /// Tokens of requests to `/auth`.
-  private var tokens = Recent<[UInt8]>()
+  private var tokens = Latest<[UInt8]>()
 
   /// How many packets are kept at most.
   public static var limit: Int { 1_000_000 }
@@ -164,7 +164,7 @@ public struct CaptureTraffic: Sendable {
 }
 
 /// The last 256 of something.
-private struct Recent<Element: Hashable & Sendable>: Sendable {
+private struct Latest<Element: Hashable & Sendable>: Sendable {
   private var known: [Element: Double] = [:]
   private var order: [Element] = []
   private var next = 0

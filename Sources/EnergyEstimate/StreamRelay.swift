@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 internal import Glibc
+internal import StreamTraffic
 internal import Synchronization
 internal import SystemClocks
 
@@ -97,9 +98,10 @@ final class StreamRelay: Sendable {
         }
         // The other end may still have something to say.
         if isDone, entries[index].revents != 0 { shutdown(ends[1 - index], Int32(SHUT_WR)) }
-        let counted = segments(client)
-        session.segmentsUp = max(session.segmentsUp, counted.up)
-        session.segmentsDown = max(session.segmentsDown, counted.down)
+        // The relay's end of the connection receives what the client sends.
+        guard let counted = SegmentCounts(of: client) else { continue }
+        session.segmentsUp = max(session.segmentsUp, Int(counted.received))
+        session.segmentsDown = max(session.segmentsDown, Int(counted.sent))
       }
     }
     return session
@@ -114,17 +116,6 @@ final class StreamRelay: Sendable {
       rest.removeFirst(count)
     }
     return true
-  }
-
-  /// The segments of a connection so far, from the kernel: `tcpi_segs_out` at byte 136 and `tcpi_segs_in` at byte 140
-  /// of `struct tcp_info` (linux/tcp.h), which glibc's own lacks.
-  private static func segments(_ descriptor: Int32) -> (up: Int, down: Int) {
-    var words = [UInt32](repeating: 0, count: 64)
-    var length = socklen_t(256)
-    // SAFETY: the array has 256 bytes, as `length` says.
-    let result = unsafe getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &words, &length)
-    guard result == 0, length >= 144 else { return (0, 0) }
-    return (up: Int(words[35]), down: Int(words[34]))
   }
 
   private static func address(_ port: UInt16) -> sockaddr_in {

@@ -165,8 +165,9 @@ struct ConfigurationReading {
     switch member.content {
     case .integer(let value):
       number = Int(clamping: value)
-    case .double(let value) where value == value.rounded() && abs(value) < 1e15:
-      number = Int(value)
+    // Without `rounded`, for which a program would have to link the library of mathematics.
+    case .double(let value) where abs(value) < 1e15 && Double(Int64(value)) == value:
+      number = Int(clamping: Int64(value))
     case .text(let text) where Int(text) != nil:
       number = Int(text) ?? 0
     default:

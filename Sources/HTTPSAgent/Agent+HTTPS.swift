@@ -55,7 +55,7 @@ extension Agent {
     )
     open(fingerprint)
     signals.open()
-    // Last: the socket may be of another agent, which has the directory, too.
+    // Last: the socket may be of another agent, which has the directory as well.
     if configuration.has(.socket) { listen(socketMode, socketGroup) }
   }
 

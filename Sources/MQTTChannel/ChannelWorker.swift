@@ -180,10 +180,10 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   ///
   /// The library makes room for what a packet's head announces, up to 256 MB, before it has come, and keeps each
   /// message of quality 2 until it is released. Its memory is counted for all connections together, so that the limit
-  /// is, too.
+  /// is as well.
   private func watchMemory() {
     guard unsafe pointee.phase == .connecting || pointee.phase == .connected else { return }
-    // Not behind its lock, for whoever has that may wait for a callback that waits for ours.
+    // Not behind its lock, because whoever has that may wait for a callback that waits for ours.
     guard unsafe Int(nbiot_paho_memory()) > allowance else { return }
     unsafe pointee.counters.cuts += 1
     let isMade = unsafe pointee.phase == .connected

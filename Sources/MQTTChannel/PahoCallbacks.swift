@@ -149,7 +149,7 @@ private func worstQuality(
   let count = unsafe operation.pointee.filterCount
   guard count > 1 else { return unsafe data.pointee.alt.qos }
   // A server may send fewer codes than there were filters. With one code the library has it in place of the list; the
-  // low half of a list's address is none, for its heap gives out places 8 bytes behind a multiple of 16.
+  // low half of a list's address is none, because its heap gives out places 8 bytes behind a multiple of 16.
   let single = unsafe data.pointee.alt.qos
   guard single < 0 || single > 0xFF, let list = unsafe data.pointee.alt.qosList else { return 0x80 }
   var worst: Int32 = 0

@@ -92,7 +92,7 @@ struct RecordQueue: ~Copyable {
     }
   }
 
-  /// Removes all records, and overwrites what the memory held, for it may have been a secret.
+  /// Removes all records, and overwrites what the memory held, which may have been a secret.
   mutating func removeAll() {
     unsafe explicit_bzero(memory, end)
     start = 0

@@ -35,7 +35,7 @@ extension MQTTLink where Layer: ~Copyable {
     if subscriptionCount != before { subscriptions[index].isForReplies = true }
     switch subscriptions[index].phase {
     case .refused: return 0
-    // A platform that has lost the session would have lost it, too.
+    // A platform that has lost the session would have lost that as well.
     case .wanted, .granted: if connection != .connected { _ = ask(for: index) }
     case .free, .asked, .leaving: break
     }

@@ -142,9 +142,9 @@ public enum RestReason: Equatable, Sendable {
   case failed
   /// The connection broke.
   case lost
-  /// The device ended the connection, for the platform sent what is not MQTT.
+  /// The device ended the connection, because the platform sent what is not MQTT.
   case malformed
-  /// The device ended the connection, for the platform announced or sent more than it takes.
+  /// The device ended the connection, because the platform announced or sent more than it takes.
   case oversized
   /// The platform closed the connection in order: the device may connect at once.
   case closed

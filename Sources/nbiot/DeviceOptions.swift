@@ -97,7 +97,7 @@ struct DeviceOptions: ParsableArguments {
   /// How the messages are protected.
   var security: SecurityArgument {
     if let given = protection.given { return given }
-    // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
+    // An endpoint without a scheme says nothing of it: the file's protection also holds for another address.
     let isConfigured = (try? place.argument(transport)) == nil
     if !isConfigured, let scheme = endpoint?.security { return scheme }
     let configured = config?.endpoint(.coap).flatMap { try? EndpointArgument($0) }

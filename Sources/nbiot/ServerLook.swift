@@ -134,7 +134,7 @@ struct ServerLook {
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let descriptor = unsafe socket(entry.pointee.ai_family, kind, 0)
     guard descriptor >= 0 else { throw unreachable(PrivateFile.text(errno)) }
-    // Linux takes the time to send for that to connect, too.
+    // Linux takes the time to send for that to connect as well.
     var limit = timeval(tv_sec: Self.patience, tv_usec: 0)
     let size = socklen_t(MemoryLayout<timeval>.size)
     for option in [SO_SNDTIMEO, SO_RCVTIMEO] {

@@ -206,7 +206,7 @@ struct DestinationOption: ParsableArguments {
 
 /// Options that do nothing beside the others.
 enum Contradiction {
-  /// Refuses those of `options` that are given, for they belong to `thing`, which `other` asks for.
+  /// Refuses those of `options` that are given, because they belong to `thing`, which `other` asks for.
   static func check(
     _ options: [(name: String, isGiven: Bool)],
     belongTo thing: String,

@@ -7,7 +7,7 @@ import Testing
 extension AgentTests {
   @Test func `the hint's command is told what is to come`() async throws {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
+    let folder = try AgentFolder(port: platform.port, isPatient: true)
     defer { folder.remove() }
     let command = folder.url.appending(path: "hint.sh")
     let heard = folder.url.appending(path: "heard").path
@@ -51,7 +51,7 @@ extension AgentTests {
     async throws
   {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
+    let folder = try AgentFolder(port: platform.port, isPatient: true)
     defer { folder.remove() }
     let command = folder.url.appending(path: "hint.sh")
     let heard = folder.url.appending(path: "heard").path

@@ -29,7 +29,7 @@ extension AgentTests {
 
   @Test func `the ledger goes on after a restart, an end by SIGTERM and SIGHUP`() async throws {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
+    let folder = try AgentFolder(port: platform.port, isPatient: true)
     defer { folder.remove() }
     let file = folder.url.appending(path: "ledger")
     try keepLedger(at: file.path, in: folder)

@@ -151,7 +151,11 @@ struct AgentTests {
 
   @Test func `lines become reports, and a second start needs one request`() async throws {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port, ["id-placeholder = @ID@"])
+    let folder = try AgentFolder(
+      port: platform.port,
+      ["id-placeholder = @ID@"],
+      isPatient: true
+    )
     defer { folder.remove() }
     let input = """
       {"value":1}
@@ -192,18 +196,14 @@ struct AgentTests {
   }
 
   @Test func `what nobody takes is kept, and goes when somebody does`() async throws {
-    // Nobody listens on the port of a platform that has gone.
-    let gone = try await Platform()
-    let port = gone.port
-    try await gone.close()
-    let folder = try AgentFolder(port: port)
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let first = try folder.run(input: "{\"value\":1}\n{\"value\":2}\n")
     #expect(first.status == 4)
     #expect(first.log.contains("warning no-link reason=port-unreachable"))
     let platform = try await Platform()
     let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
-      .replacing("127.0.0.1:\(port)", with: "127.0.0.1:\(platform.port)")
+      .replacing("127.0.0.1:\(closedPort)", with: "127.0.0.1:\(platform.port)")
     try Data(lines.utf8).write(to: folder.configuration)
     let second = try folder.run()
     #expect(second.status == 0)
@@ -212,11 +212,8 @@ struct AgentTests {
     try await platform.close()
   }
 
-  @Test func `with --once every line is taken, though nobody listens`() async throws {
-    let gone = try await Platform()
-    let port = gone.port
-    try await gone.close()
-    let folder = try AgentFolder(port: port)
+  @Test func `with --once every line is taken, though nobody listens`() throws {
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let agent = folder.agent(["--once"])
     try agent.start()
@@ -264,7 +261,7 @@ struct AgentTests {
 
   @Test func `SIGUSR1 prints counters, SIGTERM ends it`() async throws {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
+    let folder = try AgentFolder(port: platform.port, isPatient: true)
     defer { folder.remove() }
     let agent = folder.agent()
     try agent.start()
@@ -302,7 +299,7 @@ struct AgentTests {
     async throws
   {
     let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
+    let folder = try AgentFolder(port: platform.port, isPatient: true)
     defer { folder.remove() }
     #expect(try folder.run(input: "1\n").status == 0)
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.state.path).sorted()
@@ -373,7 +370,7 @@ struct AgentTests {
   }
 
   @Test func `once, every line is accepted or refused, though there is no platform`() throws {
-    let folder = try AgentFolder(port: try closedPort())
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
     try Data((lines + "outbox-bytes = 4096\n").utf8).write(to: folder.configuration)
@@ -388,7 +385,7 @@ struct AgentTests {
   @Test func `where only what is more important waits, a line is refused and the next one taken`()
     throws
   {
-    let folder = try AgentFolder(port: try closedPort())
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
     try Data((lines + "outbox-bytes = 4096\nwhen-full = drop-oldest\n").utf8)
@@ -402,7 +399,7 @@ struct AgentTests {
   }
 
   @Test func `once, a disk that refuses is told of and not waited for`() throws {
-    let folder = try AgentFolder(port: try closedPort())
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let agent = folder.agent(["--once"])
     let program = try #require(agent.process.executableURL).path
@@ -419,7 +416,7 @@ struct AgentTests {
   }
 
   @Test func `SIGTERM ends it while nobody reads what it prints, and nothing is lost`() throws {
-    let folder = try AgentFolder(port: try closedPort())
+    let folder = try AgentFolder(port: closedPort)
     defer { folder.remove() }
     let input = folder.url.appending(path: "input")
     try Data(String(repeating: "1\n", count: 20_000).utf8).write(to: input)

@@ -45,7 +45,7 @@ struct NetworkTests {
   }
 
   @Test func `no address that refuses is asked again at once`() throws {
-    let folder = try folder("two", try closedPort())
+    let folder = try folder("two", closedPort)
     defer { folder.remove() }
     let names = ["two": ["127.0.0.2", "127.0.0.1"]]
     let agent = try folder.run(
@@ -67,10 +67,10 @@ struct NetworkTests {
       agent.write("\(number)\n")
       #expect(agent.wait { $0.lines.contains("accepted \(number)") })
     }
-    let start = ContinuousClock.now
     agent.signal(SIGTERM)
+    // The lookup itself would go on for ever.
+    try #require(agent.wait { !$0.process.isRunning })
     agent.wait()
-    #expect(ContinuousClock.now - start < .seconds(3))
     #expect(agent.status == 0)
     #expect(agent.process.terminationReason == .exit)
   }

@@ -3,7 +3,8 @@
 import PackageDescription
 
 // Programs of another package, each with one product of this one and nothing else: what the product's API needs
-// comes with it. `make consumers` builds them as a user would who asks for no tools.
+// comes with it. `make consumers` builds them as a user would who asks for no tools, so that the simulator's are not
+// among them; `make house` compares the lists of all products with the import lines.
 
 func consumer(_ name: String, of product: String) -> Target {
   .executableTarget(
@@ -28,5 +29,9 @@ let package = Package(
     consumer("consume-signing", of: "PlatformSigning"),
     consumer("consume-cbor", of: "CBORPayload"),
     consumer("consume-client", of: "DeviceClient"),
+    consumer("consume-transfer", of: "HTTPSTransfer"),
+    consumer("consume-inspection", of: "Inspection"),
+    consumer("consume-sessions", of: "GatewaySessions"),
+    consumer("consume-configuration", of: "GatewayConfiguration"),
   ]
 )

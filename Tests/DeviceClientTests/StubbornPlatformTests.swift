@@ -116,8 +116,9 @@ struct StubbornPlatformTests {
       host: "127.0.0.1",
       port: port
     )
+    // Long enough for a busy machine: what is sent is counted.
     device.settings.timing = TransmissionParameters(
-      acknowledgementTimeout: Milliseconds(200),
+      acknowledgementTimeout: Milliseconds(1_000),
       maxRetransmit: 4
     )
     // `/auth`, the report before, the report that nobody listens for, and its retransmission.
@@ -157,8 +158,9 @@ struct StubbornPlatformTests {
       port: platform.port
     )
     device.addresses = ["127.0.0.2", "127.0.0.1"]
+    // Long enough for a busy machine: what is sent is counted.
     device.settings.timing = TransmissionParameters(
-      acknowledgementTimeout: Milliseconds(200),
+      acknowledgementTimeout: Milliseconds(1_000),
       maxRetransmit: 1
     )
     let client = try DeviceClient(device, secret: DeviceClientTests.secret)

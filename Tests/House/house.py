@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints which target imports which, row by row, from the import lines of Sources, and fails on any arrow that
 rules.txt beside this file does not allow; so it does on a call of a clock or of a random generator in another place
-than those that it allows, and on an option of the command line in a text of a library."""
+than those that it allows, on an option of the command line in a text of a library, and where Package.swift declares
+what nothing imports or leaves a module out of a product that its API needs."""
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import sources
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(os.path.dirname(here))
 IMPORT = re.compile(r"^\s*(?:@\w+ )?(?:(?:public|package|internal|private) )?import (?:\w+ )?(\w+)", re.M)
+PUBLIC_IMPORT = re.compile(r"^\s*(?:@\w+ )?public import (?:\w+ )?(\w+)", re.M)
 
 
 # What asks a clock or a random generator, and the calls that stand for it: those of the system and of libraries, and
@@ -39,7 +41,7 @@ SOURCES = {
 
 
 def read_rules():
-    rows, names, sideways, only, outside, shares, asks, texts = {}, [], {}, {}, {}, {}, {}, {}
+    rows, names, sideways, only, outside, shares, asks, texts, built = {}, [], {}, {}, {}, {}, {}, {}, {}
     for number, line in enumerate(open(os.path.join(here, "rules.txt")), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -62,12 +64,14 @@ def read_rules():
             asks[words[1], words[2]] = " ".join(words[3:])
         elif kind == "text" and len(words) > 3:
             texts[words[1], words[2]] = " ".join(words[3:])
+        elif kind == "built" and words[2] == "for" and len(words) > 4:
+            built[words[3], words[1]] = " ".join(words[4:])
         else:
             sys.exit(f"rules.txt:{number}: cannot be read: {line.strip()}")
-    return rows, names, sideways, only, outside, shares, asks, texts
+    return rows, names, sideways, only, outside, shares, asks, texts, built
 
 
-def imports(folder):
+def imports(folder, pattern=IMPORT):
     """The modules that a folder imports, each with a file that does."""
     found = {}
     # A folder that two targets have is a link in one of them.
@@ -75,7 +79,7 @@ def imports(folder):
         for name in sorted(files):
             if name.endswith(".swift"):
                 file = os.path.join(path, name)
-                for module in IMPORT.findall(open(file, encoding="utf-8").read()):
+                for module in pattern.findall(open(file, encoding="utf-8").read()):
                     found.setdefault(module, os.path.relpath(file, root))
     return found
 
@@ -119,21 +123,20 @@ def options(rows, names, texts):
     return faults
 
 
-def main():
-    rows, names, sideways, only, outside, shares, asks, texts = read_rules()
-    folders = os.path.join(root, "Sources")
+def check_arrows(imported, rows, names, sideways, only, outside, shares):
+    """What each target imports of the house, and the faults in it.
+
+    `imported` has the modules of each folder of Sources, each with a file that imports it.
+    """
     # A module's name has no hyphens.
-    targets = {name.replace("-", "_"): name for name in os.listdir(folders)}
+    targets = {name.replace("-", "_"): name for name in imported}
     faults, arrows = [], {}
-    for name in sorted(os.listdir(folders)):
-        folder = os.path.join(folders, name)
-        if os.path.exists(os.path.join(folder, "module.modulemap")):
-            continue
+    for name in sorted(imported):
         if name not in rows:
             faults.append(f"{name} is in no row of Tests/House/rules.txt")
             continue
         arrows[name] = []
-        for module, file in sorted(imports(folder).items()):
+        for module, file in sorted(imported[name].items()):
             other = targets.get(module)
             if other in rows:
                 arrows[name].append(other)
@@ -159,7 +162,73 @@ def main():
     for name in rows:
         if name not in arrows:
             faults.append(f"rules.txt has {name}, which is no folder of Sources")
-    faults += undeclared(arrows)
+    return arrows, faults
+
+
+def undeclared(targets, imported, built):
+    """What Package.swift declares for a target that does not import it; the compiler finds the reverse.
+
+    A program is declared by tests that start it. `imported` has the modules of each target.
+    """
+    programs = {target["name"] for target in targets if target["type"] == "executable"}
+    faults, used = [], set()
+    for target in targets:
+        name = target["name"]
+        for dependency in target["dependencies"]:
+            other = (dependency.get("byName") or [None])[0]
+            if not other or name not in imported or other.replace("-", "_") in imported[name]:
+                continue
+            if (name, other) in built:
+                used.add((name, other))
+            elif not (target["type"] == "test" and other in programs):
+                faults.append(f"Package.swift: {name} depends on {other} and imports it nowhere")
+    for name, other in built:
+        if (name, other) not in used:
+            faults.append(f"rules.txt has {other} built for {name}, which imports it or does not declare it")
+    return faults
+
+
+def incomplete(products, published):
+    """The modules whose types the API of a library has, and which do not come with it.
+
+    `published` has what each target imports publicly.
+    """
+    faults = []
+    for product in products:
+        if product["type"] != {"library": ["automatic"]}:
+            continue
+        found, left = {}, list(product["targets"])
+        while left:
+            name = left.pop()
+            for module in published.get(name, ()):
+                if module in published and module not in product["targets"] and module not in found:
+                    found[module] = name
+                    left.append(module)
+        faults += [f"Package.swift: the API of {found[module]} has types of {module}, "
+                   f"which the product {product['name']} lacks" for module in sorted(found)]
+    return faults
+
+
+def folder_of(target):
+    """Where a target's sources are."""
+    if target.get("path"):
+        return os.path.join(root, target["path"])
+    parent = "Tests" if target["type"] == "test" else "Sources"
+    return os.path.join(root, parent, target["name"])
+
+
+def main():
+    rows, names, sideways, only, outside, shares, asks, texts, built = read_rules()
+    folders = os.path.join(root, "Sources")
+    imported = {name: imports(os.path.join(folders, name)) for name in os.listdir(folders)
+                if not os.path.exists(os.path.join(folders, name, "module.modulemap"))}
+    arrows, faults = check_arrows(imported, rows, names, sideways, only, outside, shares)
+    package = json.loads(subprocess.run(["swift", "package", "--package-path", root, "dump-package"],
+                                        check=True, capture_output=True, text=True).stdout)
+    targets = [target for target in package["targets"] if target["type"] != "system"]
+    faults += undeclared(targets, {target["name"]: imports(folder_of(target)) for target in targets}, built)
+    faults += incomplete(package["products"], {
+        target["name"]: imports(folder_of(target), PUBLIC_IMPORT) for target in targets})
     unasked, calls = askers(rows, names, asks)
     faults += unasked + options(rows, names, texts)
     width = max(map(len, rows))
@@ -174,20 +243,6 @@ def main():
     print(f"{len(arrows)} targets, {sum(map(len, arrows.values()))} arrows, "
           f"{calls} calls of clocks and random generators, {len(faults)} faults")
     return 1 if faults else 0
-
-
-def undeclared(arrows):
-    """What Package.swift declares for a target that does not import it; the compiler finds the reverse."""
-    text = subprocess.run(["swift", "package", "--package-path", root, "dump-package"],
-                          check=True, capture_output=True, text=True).stdout
-    faults = []
-    for target in json.loads(text)["targets"]:
-        name = target["name"]
-        for dependency in target["dependencies"]:
-            other = (dependency.get("byName") or [None])[0]
-            if name in arrows and other and other not in arrows[name]:
-                faults.append(f"Package.swift: {name} depends on {other} and imports it nowhere")
-    return faults
 
 
 if __name__ == "__main__":

@@ -194,7 +194,10 @@ extension PeerClient {
   }
 
   /// Sends what is due, then waits for one thing to happen and takes it in.
+  ///
+  /// What has come already is taken in before anything is sent again: on a busy machine both may be late.
   private func step(until limit: Instant) throws {
+    while let datagram = try receive() { try handle(datagram) }
     try transmit()
     socket.socket.wait(until: min(endpoint.pollTimeout() ?? limit, limit))
     while let datagram = try receive() { try handle(datagram) }

@@ -141,7 +141,8 @@ extension SeparateResponseTests {
     #expect(Set(requests.map(\.message.bytes)).count == 1, sourceLocation: location)
     if requests.count >= 2 {
       let gap = (requests[1].time - requests[0].time).count
-      #expect(gap >= 300 && gap < 3_000, sourceLocation: location)
+      // Never early; how late is a matter of how busy the machine is.
+      #expect(gap >= 300, sourceLocation: location)
     }
   }
 

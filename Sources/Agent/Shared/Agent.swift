@@ -209,7 +209,7 @@ struct Agent: ~Copyable {
       if !outcome.isRefusal { consume(&input) }
     }
     let next = driver.reports.nextID
-    // Of a refusal for want of room, too, the line is tried again where it was not the first.
+    // After a refusal for want of room the line is also tried again where it was not the first.
     var isFinal = id == next || outcome != .full && outcome != .disk
     if !commit() {
       input.place = start

@@ -11,7 +11,7 @@ struct SignalInput {
   mutating func open() {
     descriptor = nbiot_signals()
     #if MQTT
-    // The end of a command is one, too.
+    // The end of a command is one as well.
     descriptor = nbiot_add_children(descriptor)
     #endif
   }

@@ -56,7 +56,7 @@ public struct Downlink: Sendable {
 public enum DownlinkVerdict: Sendable {
   /// Hand it over; it is answered by `DownlinkDispatcher.answer` with its number.
   case request(Downlink)
-  /// Hand it over; nobody answers it, for it has no answer or that one, which is to be sent now.
+  /// Hand it over; nobody answers it: it has no answer or that one, which is to be sent now.
   case notice(Downlink, DownlinkAnswer?)
   /// Send that answer; the message goes to nobody.
   case refused(DownlinkAnswer, DownlinkFault)

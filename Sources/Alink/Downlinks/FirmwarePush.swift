@@ -93,7 +93,7 @@ public struct FirmwarePush: Sendable {
 
   /// The same for an offer that has been read.
   public mutating func decide(_ offer: FileOffer, running: Span<UInt8>) -> FirmwareDecision {
-    // First, for the platform may push the version again that it has not heard of yet, its file gone.
+    // First, because the platform may push again the version that it has not heard of yet, its file gone.
     if offer.version.bytes.isEqual(to: running) { return .alreadyInstalled }
     if let fault = offer.fault(isConfiguration: false) { return .refuse(.file(fault)) }
     let isKnown = offer.version == version && offer.digest == digest

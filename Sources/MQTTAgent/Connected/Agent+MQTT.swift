@@ -116,7 +116,7 @@ extension Agent {
       _ = driver.reports.listen(to: filter.bytes)
     }
     #endif
-    // Last: the socket may be of another agent, which has the directory, too.
+    // Last: the socket may be of another agent, which has the directory as well.
     if configuration.has(.socket) { listen(socketMode, socketGroup) }
   }
 }

@@ -157,7 +157,7 @@ final class RunningBroker {
     String(line.drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
   }
 
-  /// Called when the process has ended and all that it said has been read, for the reason is among the last words.
+  /// Called when the process has ended and all that it said has been read: the reason is among the last words.
   private func end() {
     let how =
       switch process?.reap() {

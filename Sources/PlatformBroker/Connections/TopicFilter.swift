@@ -14,7 +14,7 @@ struct TopicFilter {
       if level == "#" { return true }
       guard index < names.count, level == "+" || level == names[index] else { return false }
     }
-    // sport/tennis/# stands for sport/tennis, too: its # is one level further.
+    // sport/tennis/# also stands for sport/tennis: its # is one level further.
     return names.count == levels.count
   }
 }

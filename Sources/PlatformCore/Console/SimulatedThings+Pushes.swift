@@ -73,7 +73,7 @@ extension SimulatedThings {
     return model.objection(toService: identifier, values, modelRules).map { "\(identifier) \($0)" }
   }
 
-  /// Sets a property's desired value for a front that pushes it, too; `false` where that is not possible.
+  /// Sets a property's desired value for a front that pushes it as well; `false` where that is not possible.
   package mutating func setDesired(
     _ property: String,
     _ value: PayloadValue,

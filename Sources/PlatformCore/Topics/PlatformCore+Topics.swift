@@ -8,7 +8,7 @@ extension PlatformCore {
   }
 
   /// Refuses a report to a topic that the device cannot publish to; with `isConnected` those of synchronous calls
-  /// count, too.
+  /// count as well.
   package func checkTopic(
     _ topic: ArraySlice<String>,
     of device: SimulatedDevice,

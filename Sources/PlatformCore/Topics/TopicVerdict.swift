@@ -15,7 +15,7 @@ extension TopicVerdict {
   /// Judges a topic's segments, without the leading `topic`, for a device with these classes; of two classes
   /// with one name the later one counts.
   ///
-  /// With `isConnected` the topics of synchronous calls count, too, which need a connection.
+  /// With `isConnected` the topics of synchronous calls, which need a connection, count as well.
   init(
     _ topic: ArraySlice<String>,
     of device: SimulatedDevice,

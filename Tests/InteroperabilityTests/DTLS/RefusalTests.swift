@@ -296,13 +296,13 @@ struct RefusalTests {
   @Test func `a server's third alert is believed, and no flight is sent again`() async throws {
     let options = try DTLSServer.certificate("rsa", "-cipher", "AES128-SHA")
     try await withServer(.openSSL, options) { server in
-      let settings = SecureDevice.settings(timeout: 400, limit: 3)
+      let settings = SecureDevice.settings(timeout: 1_000, limit: 3)
       let client = try SecureClient(port: server.port, SecureDevice.certificate(settings))
       let start = client.now
       #expect(try failure(client) == .nothingInCommon)
       // After one timeout each, the third time when the first flight would be sent for the third time.
-      #expect((client.now - start).count >= 1_600)
-      #expect((client.now - start).count < 4_000)
+      #expect((client.now - start).count >= 4_000)
+      #expect((client.now - start).count < 10_000)
       // Two hellos each, the second one with the cookie.
       #expect(client.sent.count == 6, "\(client.trace)")
     }
