@@ -35,6 +35,8 @@ enum { nbiot_tcp_syn_sent = 2, nbiot_tcp_closed = 7, nbiot_tcp_close_wait = 8, n
 struct nbiot_wire_counts {
   uint64_t handshakes, handshake_up, handshake_down, payload_up, payload_down;
   uint64_t segments_again, payload_again, headers_up, headers_down;
+  // Connections of which nothing above is known.
+  uint64_t missed;
 };
 
 struct nbiot_wire_socket {
@@ -169,8 +171,8 @@ static inline void nbiot_wire_end(struct nbiot_wire *wire) {
   free(wire);
 }
 
-// Counts a new socket; one that finds no place takes that of one that ends, or is not counted.
-static inline void nbiot_wire_take(struct nbiot_wire *wire, int descriptor) {
+// Counts a new socket; one that finds no place takes that of one that ends, or is not counted. Whether it is.
+static inline int nbiot_wire_take(struct nbiot_wire *wire, int descriptor) {
   struct nbiot_wire_socket *place = NULL;
   pthread_mutex_lock(&wire->lock);
   nbiot_wire_settle(wire);
@@ -183,6 +185,14 @@ static inline void nbiot_wire_take(struct nbiot_wire *wire, int descriptor) {
     memset(place, 0, sizeof *place);
     place->descriptor = descriptor;
   }
+  pthread_mutex_unlock(&wire->lock);
+  return place != NULL;
+}
+
+// Notes that a connection is not counted.
+static inline void nbiot_wire_miss(struct nbiot_wire *wire) {
+  pthread_mutex_lock(&wire->lock);
+  wire->ended.missed++;
   pthread_mutex_unlock(&wire->lock);
 }
 
@@ -305,8 +315,14 @@ static inline int nbiot_wire_sockets(struct nbiot_wire *wire) {
   return count;
 }
 
-// Another descriptor of the same socket, which is closed in a program that is started; -1 where there is none.
-static inline int nbiot_wire_copy(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
+// Counts a socket by another descriptor of it, which is closed in a program that is started; -1 where there is none, or
+// no place.
+static inline int nbiot_wire_follow(struct nbiot_wire *wire, int descriptor) {
+  int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0 || nbiot_wire_take(wire, copy)) return copy;
+  close(copy);
+  return -1;
+}
 
 // What all connections come to, and whether none is ending any more.
 static inline int nbiot_wire_read(struct nbiot_wire *wire, struct nbiot_wire_counts *counts) {

@@ -14,6 +14,8 @@ protocol ClientCore: AnyObject, Sendable {
   var ledger: TrafficLedger { get }
   /// Whether no connection is ending any more whose last segments the ledger will have.
   var isLedgerComplete: Bool { get }
+  /// How many connections the ledger has packets alone of.
+  var missedConnections: Int { get }
   var keepingFailure: StoreError? { get }
   func start()
   func stop()

@@ -450,6 +450,9 @@ public final class DeviceClient: Sendable {
     }
   }
 
+  /// How many connections could not be followed: of these the ledger has packets alone, without TLS, TCP and IP.
+  package var missedConnections: Int { core.missedConnections }
+
   /// Why the last write of the DTLS session to the session file failed, which costs the next start
   /// a full handshake; `nil` after success.
   public var sessionFileFailure: StoreError? { core.keepingFailure }

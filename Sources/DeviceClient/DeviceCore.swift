@@ -118,6 +118,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   var counters: DeviceCounters { state.withLock { $0.session.counters } }
   var traffic: DeviceTraffic { state.withLock { $0.traffic } }
   var isLedgerComplete: Bool { true }
+  var missedConnections: Int { 0 }
 
   var ledger: TrafficLedger {
     state.withLock { state in

@@ -101,6 +101,7 @@ final class HTTPSCore: ClientCore, Sendable {
   var traffic: DeviceTraffic { meter.traffic }
   var ledger: TrafficLedger { meter.ledger }
   var isLedgerComplete: Bool { meter.isLedgerComplete }
+  var missedConnections: Int { meter.missedConnections }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   /// Line and fields of a request, with a token of 32 bytes as the guide has it; TLS and TCP are not in it.

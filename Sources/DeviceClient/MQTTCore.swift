@@ -159,6 +159,7 @@ final class MQTTCore: ClientCore, Sendable {
   var traffic: DeviceTraffic { meter.traffic }
   var ledger: TrafficLedger { meter.ledger }
   var isLedgerComplete: Bool { meter.isLedgerComplete }
+  var missedConnections: Int { meter.missedConnections }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
   var registeredClientID: String { state.withLock { $0.registeredClientID } }
 

@@ -50,6 +50,15 @@ final class PacketMeter: Sendable {
     #endif
   }
 
+  /// How many connections the kernel was not asked about: of these the ledger has packets alone.
+  var missedConnections: Int {
+    #if LEDGER
+    counts.withLock { ($0.https?.missedConnections ?? 0) + ($0.mqtt?.missedConnections ?? 0) }
+    #else
+    0
+    #endif
+  }
+
   #if LEDGER
   /// Has what went over HTTPS in the ledger.
   func add(https: StreamTraffic) { counts.withLock { $0.https = https } }

@@ -28,9 +28,19 @@ public struct CaptureTraffic: Sendable {
 
   /// The same where so many of the packets are reports.
   public func spacing(of reports: Int) -> Double? {
-    guard let firstReport, let lastReport, reports > 1 else { return nil }
-    return max(0, lastReport - firstReport) / Double(reports - 1)
+    guard let reportSpan, reports > 1 else { return nil }
+    return reportSpan / Double(reports - 1)
   }
+
+  /// How far the last packet is behind the first, in milliseconds.
+  public var span: Double { latest }
+
+  /// From the first report to the last, in milliseconds; `nil` without one.
+  var reportSpan: Double? {
+    guard let firstReport, let lastReport else { return nil }
+    return lastReport - firstReport
+  }
+
   /// Whether a packet has an earlier time than one before it.
   public private(set) var runsBackwards = false
 

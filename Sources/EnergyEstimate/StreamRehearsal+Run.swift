@@ -116,7 +116,7 @@ extension StreamRehearsal {
       }
       await client.close()
       // The relay notes a connection when both ends have closed it.
-      for _ in 0..<500 where relay.ended.count < number {
+      for _ in 0..<3_000 where relay.ended.count < number {
         try await Task.sleep(for: .milliseconds(10))
       }
       guard relay.ended.count == number else {

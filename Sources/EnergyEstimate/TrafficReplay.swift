@@ -36,6 +36,8 @@ public struct TrafficReplay: Sendable {
   private let answers: UInt64
   /// The answers to requests for a token.
   private let tokens: UInt64
+  /// From the first report of a capture to the last, in milliseconds.
+  private let reportSpan: Double
 
   /// Packets at the times at which they were captured.
   public init(_ capture: CaptureTraffic) {
@@ -43,6 +45,7 @@ public struct TrafficReplay: Sendable {
     reports = max(1, capture.reports)
     answers = capture.ledger[.answer, .down].datagrams
     tokens = capture.ledger[.authentication, .down].datagrams
+    reportSpan = capture.reportSpan ?? 0
   }
 
   /// Lets a radio send and receive them as `plan` has it: what it used.
@@ -68,7 +71,9 @@ public struct TrafficReplay: Sendable {
         estimate.unreachable += 1
       }
     }
-    let end = max(time, Double(reports) * plan.interval)
+    // After the last report there is as much time as between two of them.
+    let spacing = reports > 1 ? reportSpan / Double(reports - 1) : 0
+    let end = max(time, Double(reports) * max(plan.interval, spacing))
     meter.advance(to: end)
     estimate.account = meter.account
     estimate.reports = reports
@@ -139,6 +144,7 @@ extension TrafficReplay {
         if flow.packets > 0 { flows.append(flow) }
       }
     }
+    guard flows.contains(where: \.isUp) else { throw .empty }
     guard flows.reduce(0, { $0 + $1.packets }) <= CaptureTraffic.limit else { throw .excessive }
     var passages: [Passage] = []
     for number in 0..<reports {
@@ -165,6 +171,7 @@ extension TrafficReplay {
     self.reports = reports
     answers = ledger[.answer, .down].datagrams
     tokens = ledger[.authentication, .down].datagrams
+    reportSpan = 0
   }
 
   /// What went one way for one purpose.

@@ -144,9 +144,23 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
   }
 
-  /// A CONNACK has come.
+  /// Notes the size of the CONNECT that goes out next.
+  func expectConnect(_ size: Int) {
+    unsafe pthread_mutex_lock(&followedLock)
+    unsafe pointee.connectSize = size
+    unsafe pthread_mutex_unlock(&followedLock)
+  }
+
+  /// A CONNACK has come; where the connection could not be followed, nobody has counted the CONNECT either.
   func countConnack() {
-    unsafe pointee.traffic?.count(.authentication, .down, bytes: PacketSize.short)
+    guard let traffic = unsafe pointee.traffic else { return }
+    traffic.count(.authentication, .down, bytes: PacketSize.short)
+    unsafe pthread_mutex_lock(&followedLock)
+    let (copy, size) = unsafe (pointee.copy, pointee.connectSize)
+    unsafe pthread_mutex_unlock(&followedLock)
+    guard copy < 0 else { return }
+    traffic.miss()
+    traffic.count(.authentication, .up, bytes: size)
   }
 
   /// A DISCONNECT has gone out.

@@ -71,10 +71,9 @@ struct ChannelState: ~Copyable {
   #if LEDGER
   /// What counts its bytes.
   var traffic: StreamTraffic?
-  /// The size of the CONNECT that goes out next.
+  /// The size of the CONNECT that goes out next; behind the lock of all states with a socket, as those below.
   var connectSize = 0
-  /// The library's socket and the channel's own descriptor of it, and the next state that has one; -1 and `nil` for none,
-  /// and behind the lock of all such states.
+  /// The library's socket and the channel's own descriptor of it, and the next state that has one; -1 and `nil` for none.
   var socket: Int32 = -1
   var copy: Int32 = -1
   var next: StatePointer?

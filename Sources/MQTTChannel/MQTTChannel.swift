@@ -122,7 +122,7 @@ extension MQTTChannel: MQTTLayer {
     unsafe state.forgetConnection()
     unsafe state.pointee.counters.connects += 1
     #if LEDGER
-    unsafe state.pointee.connectSize = PacketSize.connect(request)
+    unsafe state.expectConnect(PacketSize.connect(request))
     #endif
     let isAsked = unsafe state.ask(connect: request)
     let isRunning = unsafe isAsked && state.startWorker()

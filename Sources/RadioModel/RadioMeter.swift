@@ -226,6 +226,8 @@ public struct RadioMeter: Sendable {
   }
 
   private mutating func updateArea(until time: Double) {
+    let before = account.energy
+    defer { account.updateEnergy += account.energy - before }
     connect()
     var count = TrafficCount()
     count.blocks = blocks(0, coverage.uplinkBlock)

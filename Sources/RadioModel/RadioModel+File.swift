@@ -17,11 +17,12 @@ extension RadioModel {
   /// JSON is `{"class0": {"loss": "1 %", "wakeUp": 800}}`; TOML has a table `[class0]` with `loss = "1 %"` and
   /// `wakeUp = 800`. A file in JSON is told by its brace.
   ///
-  /// A value is a number in the constant's unit, or text with a unit. A name that is unknown or comes twice is an error.
+  /// A value is a number in the constant's unit, or text with a unit. A name that is unknown or comes twice is an error,
+  /// and so are values that contradict each other.
   public mutating func replace(with file: Span<UInt8>) throws(RadioFileError) {
     if Self.isTOML(file) { return try replace(withTOML: file) }
     var reader = JSONReader(file)
-    var seen: Set<String> = []
+    var lines: [String: Int] = [:]
     var group: String?
     var name: String?
     var depth = 0
@@ -58,7 +59,7 @@ extension RadioModel {
           throw Self.error(file, offset, "a value belongs into a group: \(Self.groups)")
         }
         let full = "\(group).\(key)"
-        guard seen.insert(full).inserted else {
+        guard lines.updateValue(Self.line(file, offset), forKey: full) == nil else {
           throw Self.error(file, offset, "\(full) is given twice")
         }
         try set(full, to: Self.text(reader, range), Self.line(file, offset))
@@ -67,6 +68,7 @@ extension RadioModel {
         throw Self.error(file, offset, "a value is a number or a text with a unit")
       }
     }
+    try checkOrder(lines)
   }
 
   /// Whether the first byte that is no white space begins a table, a comment or a key.
@@ -89,6 +91,7 @@ extension RadioModel {
     } catch {
       throw RadioFileError(line: error.line, description: error.description)
     }
+    var lines: [String: Int] = [:]
     for table in document.tables {
       guard table.name.isEmpty || !table.isElement && Self.isGroup(table.name) else {
         throw RadioFileError(line: table.line, description: Self.unknownGroup(table.name))
@@ -112,6 +115,35 @@ extension RadioModel {
           )
         }
         try set("\(table.name).\(entry.name)", to: text, entry.line)
+        lines["\(table.name).\(entry.name)"] = entry.line
+      }
+    }
+    try checkOrder(lines)
+  }
+
+  /// Refuses a file that makes one constant larger than another which it cannot be above; `lines` has what it gives.
+  private func checkOrder(_ lines: [String: Int]) throws(RadioFileError) {
+    let orders = [
+      ["lowest", "lowerQuartile", "upperQuartile", "highest"],
+      ["roundTripMedian", "roundTripHigh"],
+    ]
+    for coverage in 0...2 {
+      for order in orders {
+        let constants = order.compactMap { name in
+          RadioConstant.all.first { $0.name == "class\(coverage).\(name)" }
+        }
+        for (low, high) in zip(constants, constants.dropFirst())
+        where low.value(in: self) > high.value(in: self) {
+          guard let line = [lines[low.name], lines[high.name]].compactMap({ $0 }).max() else {
+            continue
+          }
+          throw RadioFileError(
+            line: line,
+            description:
+              "\(low.name) is \(low.value(in: self)), and cannot be above \(high.name), which is "
+              + "\(high.value(in: self))"
+          )
+        }
       }
     }
   }
@@ -138,28 +170,33 @@ extension RadioModel {
         description: "unknown constant \(name): \(group) has \(names.joined(separator: ", "))"
       )
     }
+    let unit =
+      [.percent, .ratio, .count].contains(constant.unit) ? "" : " \(constant.unit.rawValue)"
+    let range = "\(constant.range.lowerBound) to \(constant.range.upperBound)\(unit)"
     let value: Double
     do throws(RadioUnit.Problem) {
       value = try constant.unit.value(of: text)
     } catch {
       switch error {
       case .noNumber:
-        throw RadioFileError(line: line, description: "\(name): \"\(text)\" is no number")
+        throw RadioFileError(
+          line: line,
+          description: "\(name): \"\(text)\" is no number; it is \(range)"
+        )
       case .unknownUnit(let unit):
         let known = constant.unit.choices
         throw RadioFileError(
           line: line,
           description: "\(name): unknown unit \"\(unit)\""
             + (known.isEmpty ? ": it has none" : ": it is one of \(known)")
+            + "; the range is \(range)"
         )
       }
     }
     guard constant.range.contains(value) else {
-      let unit = constant.unit == .percent ? "" : constant.unit.rawValue
       throw RadioFileError(
         line: line,
-        description:
-          "\(name): \(value) is outside of \(constant.range.lowerBound) to \(constant.range.upperBound) \(unit)"
+        description: "\(name): \(value) is outside of \(range)"
       )
     }
     constant.write(&self, value)

@@ -132,8 +132,11 @@ public struct RadioAccount: Equatable, Sendable {
   /// All energy in joules.
   public var energy: Double { joules.reduce(0, +) }
 
+  /// What of the energy went into area updates, with their wake-ups and tails, in joules.
+  public internal(set) var updateEnergy: Double = 0
+
   /// The energy in joules but for what the device would use if it never reported.
-  public var activeEnergy: Double { energy - energy(.idle) - energy(.sleep) }
+  public var activeEnergy: Double { energy - energy(.idle) - energy(.sleep) - updateEnergy }
 
   /// Makes everything so many times as much, to the nearest whole datagram, byte and block.
   public mutating func scale(by factor: Double) {
@@ -149,6 +152,7 @@ public struct RadioAccount: Equatable, Sendable {
     sent = sent.map { scaled($0) }
     received = received.map { scaled($0) }
     joules = joules.map { $0 * factor }
+    updateEnergy *= factor
     wakeUps = scaled(wakeUps)
     connected *= factor
   }
@@ -162,6 +166,7 @@ public struct RadioAccount: Equatable, Sendable {
       left.received[index] += count
     }
     for index in left.joules.indices { left.joules[index] += right.joules[index] }
+    left.updateEnergy += right.updateEnergy
     left.wakeUps += right.wakeUps
     left.connected += right.connected
   }

@@ -59,8 +59,11 @@ package final class StreamTraffic: @unchecked Sendable {
     func add(_ direction: TrafficLedger.Direction, payload: UInt64, handshake: UInt64) {
       let known = ledger.total(direction).bytes &+ handshake
       ledger[.overhead, direction].bytes = payload > known ? payload &- known : 0
-      // What the library had not sent when its connection broke went nowhere.
-      if queues, known > payload, counts.headers_up > 0 { ledger.take(known &- payload, direction) }
+      // What the library had not sent when its connection broke went nowhere; where a connection was missed, what
+      // is beyond the kernel's count went over that one.
+      if queues, counts.missed == 0, known > payload, counts.headers_up > 0 {
+        ledger.take(known &- payload, direction)
+      }
       ledger[.handshake, direction] = .init(datagrams: counts.handshakes, bytes: handshake)
     }
     add(.up, payload: counts.payload_up, handshake: counts.handshake_up)
@@ -71,6 +74,16 @@ package final class StreamTraffic: @unchecked Sendable {
     ledger[.headers, .down].bytes = counts.headers_down
     return ledger
   }
+
+  /// How many connections could not be followed: of these the ledger has messages alone.
+  package var missedConnections: Int {
+    var counts = nbiot_wire_counts()
+    _ = unsafe nbiot_wire_read(wire, &counts)
+    return Int(clamping: counts.missed)
+  }
+
+  /// Notes a connection that could not be followed.
+  package func miss() { unsafe nbiot_wire_miss(wire) }
 
   /// Whether there is no connection any more, not even one that ends.
   package var isEmpty: Bool { unsafe nbiot_wire_sockets(wire) == 0 }
@@ -86,7 +99,7 @@ extension StreamTraffic {
   package static var opened: @convention(c) (UnsafeMutableRawPointer?, Int32) -> Void {
     {
       guard let wire = unsafe $0?.assumingMemoryBound(to: nbiot_wire.self) else { return }
-      unsafe nbiot_wire_take(wire, $1)
+      if unsafe nbiot_wire_take(wire, $1) == 0 { unsafe nbiot_wire_miss(wire) }
     }
   }
 
@@ -110,12 +123,9 @@ extension StreamTraffic {
   /// Notes that the first packet has been sent: the handshake is what was marked last.
   package func keepMark(_ descriptor: Int32) { unsafe nbiot_wire_keep_mark(wire, descriptor) }
 
-  /// Counts a socket that a library closes whenever it likes, by a descriptor of its own; that is -1 where there is none.
-  package func follow(_ descriptor: Int32) -> Int32 {
-    let copy = nbiot_wire_copy(descriptor)
-    if copy >= 0 { unsafe nbiot_wire_take(wire, copy) }
-    return copy
-  }
+  /// Counts a socket that a library closes whenever it likes, by a descriptor of its own; that is -1 where there is none,
+  /// or no place for it.
+  package func follow(_ descriptor: Int32) -> Int32 { unsafe nbiot_wire_follow(wire, descriptor) }
 
   /// Notes whether the peer has ended the connection of such a descriptor, right after the library has.
   package func glance(_ copy: Int32) { unsafe nbiot_wire_glance(wire, copy) }

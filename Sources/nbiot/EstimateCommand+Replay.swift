@@ -28,17 +28,19 @@ extension EstimateCommand {
       Console.complain("nbiot: \(text)")
     }
     if let fromLedger {
-      let bytes = try DataArgument.file(fromLedger).read("ledger", limit: 1_048_576)
+      let bytes = try DataArgument.read("--from-ledger", fromLedger, "ledger", limit: 16 << 20)
       let file: LedgerFile
       do throws(LedgerFile.Problem) {
-        file = try LedgerFile(String(decoding: bytes, as: UTF8.self))
+        file = try LedgerFile(bytes)
       } catch {
         throw Complaint("--from-ledger: \(path):\(error.line): \(error.reason)")
       }
       if file.count > 1 {
         remark("the file has \(file.count) ledgers: the last one is priced")
       }
-      if let reports { try refuse(reports, beyond: file.ledger, of: path) }
+      if let told = reports ?? file.reports {
+        try refuse(told, beyond: file.ledger, of: path, isGiven: reports != nil)
+      }
       if let reports, let told = file.reports, reports != told {
         remark("the ledger is of \(EstimatePage.count(told, "report")), not of \(reports)")
       }
@@ -68,7 +70,9 @@ extension EstimateCommand {
     } catch {
       switch error {
       case .notOpened(let reason), .broken(let reason):
-        throw Complaint("--from-capture: \(reason)")
+        // libpcap does not always name the file.
+        let name = reason.contains(path) ? "" : "\(path): "
+        throw Complaint("--from-capture: \(name)\(reason)")
       }
     }
     guard capture.packets > capture.others else {
@@ -82,9 +86,15 @@ extension EstimateCommand {
         "--from-capture: \(path): no packet goes to the platform: the device has sent nothing"
       )
     }
+    guard capture.span <= 10 * 365.25 * 86_400_000 else {
+      throw Complaint(
+        "--from-capture: \(path): its times span \(EstimatePage.number(capture.span / 31_557_600_000)) years, and 10 are the "
+          + "most: is its clock right?"
+      )
+    }
     var replay = TrafficReplay(capture)
     if let reports {
-      try refuse(reports, beyond: capture.ledger, of: path)
+      try refuse(reports, beyond: capture.ledger, of: path, isGiven: true)
       if capture.reports > 0, reports != capture.reports {
         remark("the capture shows \(EstimatePage.count(capture.reports, "report")), not \(reports)")
       }
@@ -109,12 +119,20 @@ extension EstimateCommand {
   }
 
   /// Refuses more reports than there are packets which can be reports.
-  private func refuse(_ reports: Int, beyond ledger: TrafficLedger, of path: String) throws {
+  private func refuse(
+    _ reports: Int,
+    beyond ledger: TrafficLedger,
+    of path: String,
+    isGiven: Bool
+  ) throws {
     let known = ledger[.report, .up].datagrams
     let most = Int(clamping: known > 0 ? known : ledger.total(.up).datagrams)
-    guard reports > most, most > 0 else { return }
+    guard reports > most, most > 0, reports <= 1_000_000 else { return }
+    let packets = "has only \(EstimatePage.count(most, "packet")) that can be reports"
     throw Complaint(
-      "--reports \(reports): \(path) has only \(EstimatePage.count(most, "packet")) that can be reports"
+      isGiven
+        ? "--reports \(reports): \(path) \(packets)"
+        : "--from-ledger: \(path) says \(reports) reports, and \(packets)"
     )
   }
 

@@ -368,7 +368,9 @@ struct EstimateCommand: AsyncParsableCommand {
 
   private func makePlans() throws -> [ReportPlan] {
     let payload =
-      try payloadFile.map { try DataArgument.file($0).read("payload", limit: 262_144) }
+      try payloadFile.map {
+        try DataArgument.read("--payload-file", $0, "payload", limit: 262_144)
+      }
       ?? Array(Self.ordinaryPayload.utf8)
     func plan(
       _ transport: ReportPlan.Transport,

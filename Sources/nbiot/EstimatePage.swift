@@ -168,7 +168,23 @@ struct EstimatePage {
     let spread = results.compactMap(\.spread).max().map {
       "; in the three parts that were simulated the energy of a report differs by \(number($0 * 100)) % at most"
     }
-    return heading + (spread ?? "") + "\n" + NumberTable(rows, numeric: Set(0...7)).description
+    let table = NumberTable(rows, numeric: Set(0...7)).description
+    return ([heading + (spread ?? ""), table] + comparedRemarks).joined(separator: "\n")
+  }
+
+  /// What is strange about combinations, once each, and about how many of them.
+  private var comparedRemarks: [String] {
+    var remarks: [(text: String, count: Int)] = []
+    for result in results {
+      for text in Remark.all(result, result.life(battery, model), battery, model) {
+        if let place = remarks.firstIndex(where: { $0.text == text }) {
+          remarks[place].count += 1
+        } else {
+          remarks.append((text, 1))
+        }
+      }
+    }
+    return remarks.map { "remark on \($0.count) of \(results.count): \($0.text)" }
   }
 
   /// What distinguishes a plan from others.
@@ -340,7 +356,7 @@ enum Remark {
           : "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
       )
     }
-    if plan.transport != .coap, plan.peer == nil {
+    if plan.transport == .mqtt, plan.peer == nil {
       remarks.append(
         "a connection for each report: an MQTT connection that stays open sends a keep-alive every 300 s or more instead, which this estimate does not have"
       )
@@ -359,7 +375,7 @@ enum Remark {
     }
     if result.unreachable * 20 > result.reports, result.unreachable > 0 {
       remarks.append(
-        "one packet in \(max(1, result.reports / result.unreachable)) reports came when the modem was asleep already, and is lost"
+        "one packet in \(EstimatePage.count(max(1, result.reports / result.unreachable), "report")) came when the modem was asleep already, and is lost"
       )
     }
     if life.worst * 10 < life.best {

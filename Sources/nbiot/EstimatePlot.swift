@@ -223,6 +223,9 @@ struct EstimatePlot {
     life.grid(True, color="0.85", linewidth=0.6)
     if data["life"]:
         life.legend(fontsize=8)
+    else:
+        life.text(0.5, 0.5, "reports are too close together to tell\\nwhat another interval would cost",
+                  transform=life.transAxes, ha="center", va="center", fontsize=9)
     if data["event"]:
         event = axes[1][0]
         # The first filled, the second as a line over it.

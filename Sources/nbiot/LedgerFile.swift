@@ -25,12 +25,11 @@ struct LedgerFile {
 
   private var isFound = false
 
-  init(_ text: String) throws(Problem) {
-    // CR LF is one Character.
-    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+  init(_ bytes: [UInt8]) throws(Problem) {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() {
       do throws(Reason) {
-        try take(String(line))
+        try take(String(decoding: InputText.trimmed(Array(line)), as: UTF8.self))
       } catch {
         throw Problem(line: index + 1, reason: error.text)
       }
@@ -51,7 +50,7 @@ struct LedgerFile {
   private mutating func take(_ line: String) throws(Reason) {
     if line.hasPrefix("{") {
       guard let value = PayloadValue(Array(line.utf8), .json) else {
-        throw Reason("it is not JSON")
+        throw Reason("it is not JSON: an object is on one line, as nbiot publish prints it")
       }
       if let object = value["ledger"] { try take(object) }
     } else if let range = line.firstRange(of: "info counters ") {

@@ -70,10 +70,27 @@ enum DataArgument: Equatable {
         "a file's name is missing behind @ (a text that begins with @ is written with @@)"
       )
     }
-    let (descriptor, status) = try PrivateFile.open(
-      path,
-      advice: "give a regular one, or - with it as standard input"
-    )
+    return try read(path, what, limit, "give a regular one, or - with it as standard input")
+  }
+
+  /// All bytes of the file that an option names.
+  static func read(
+    _ option: String,
+    _ path: String,
+    _ what: String,
+    limit: Int
+  ) throws -> [UInt8] {
+    guard !path.isEmpty else { throw Complaint("\(option): a file's name is missing") }
+    return try read(path, what, limit, "give a regular one")
+  }
+
+  private static func read(
+    _ path: String,
+    _ what: String,
+    _ limit: Int,
+    _ advice: String
+  ) throws -> [UInt8] {
+    let (descriptor, status) = try PrivateFile.open(path, advice: advice)
     defer { close(descriptor) }
     guard status.st_size <= limit else {
       throw Complaint(
@@ -92,8 +109,9 @@ enum DataArgument: Equatable {
     return bytes
   }
 
-  /// What a message takes at most, for input of which so many bytes are read.
+  /// What a message takes at most, for input of which so many bytes are read; whole mebibytes are none of a message.
   static func most(_ limit: Int) -> String {
+    guard limit % 1_048_576 > 0 else { return "nbiot reads at most \(limit >> 20) MiB" }
     // Hexadecimal digits take five times as much.
     let most =
       switch limit {

@@ -181,6 +181,13 @@ struct PublishCommand: AsyncParsableCommand {
     if tally.reports > 0 { Console.complain("nbiot: \(summary)") }
     if ledger {
       await client.completeLedger()
+      let missed = client.missedConnections
+      if missed > 0 {
+        Console.complain(
+          "nbiot: the ledger has packets alone, without what TLS, TCP and IP add, of "
+            + "\(EstimatePage.count(missed, "connection")) that could not be followed: is there a descriptor left (ulimit -n)?"
+        )
+      }
       let page = LedgerPage(
         ledger: client.ledger,
         reports: tally.acknowledged,

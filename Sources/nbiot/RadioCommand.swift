@@ -20,7 +20,7 @@ struct RadioFileOption: ParsableArguments {
   func load() throws -> RadioModel {
     var model = RadioModel()
     guard let path else { return model }
-    let bytes = try DataArgument.file(path).read("radio model")
+    let bytes = try DataArgument.read("--radio-file", path, "radio model", limit: 1_048_576)
     do throws(RadioFileError) {
       try model.replace(with: bytes.span)
     } catch {

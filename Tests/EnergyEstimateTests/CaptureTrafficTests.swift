@@ -139,6 +139,28 @@ struct CaptureTrafficTests {
     }
   }
 
+  @Test(arguments: [(60_000.0, 1_800_000.0), (900_000, 1_800_000), (3_600_000, 7_200_000)])
+  func `after the last report there is as much time as between two, or an interval`(
+    interval: Double,
+    duration: Double
+  ) throws {
+    var second = report
+    second[3] = 3
+    let packets = [datagram(true, report), datagram(true, second)]
+    try capture(packets, seconds: 900) { path in
+      let plan = ReportPlan(
+        payload: [],
+        interval: interval,
+        security: .symmetric,
+        habits: RadioHabits(coverage: 0)
+      )
+      let traffic = try CaptureTraffic(path: path)
+      #expect(traffic.span == 900_000)
+      let estimate = TrafficReplay(traffic).run(plan, RadioModel())
+      #expect(abs(estimate.duration - duration) < 1e-6)
+    }
+  }
+
   @Test func `it says how far its reports are apart, and which have an answer`() throws {
     var second = report
     second[3] = 3

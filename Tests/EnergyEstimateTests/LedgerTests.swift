@@ -98,6 +98,12 @@ struct LedgerReplayTests {
     #expect(throws: TrafficReplay.Failure.empty) {
       try TrafficReplay(ledger, reports: 1, plan, RadioModel())
     }
+    ledger[.headers, .up] = .init(datagrams: 4, bytes: 112)
+    ledger[.answer, .down] = .init(datagrams: 4, bytes: 220)
+    #expect(throws: TrafficReplay.Failure.empty) {
+      try TrafficReplay(ledger, reports: 4, plan, RadioModel())
+    }
+    ledger = TrafficLedger()
     ledger.count(.report, .up, bytes: 278, datagrams: 101)
     #expect(throws: TrafficReplay.Failure.excessive) {
       try TrafficReplay(ledger, reports: 1, plan, RadioModel())

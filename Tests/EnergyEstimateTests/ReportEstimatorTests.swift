@@ -102,6 +102,30 @@ struct ReportEstimatorTests {
     #expect(try energy(plan { $0.payload += [UInt8](repeating: 0x20, count: 600) }) > best)
   }
 
+  @Test func `a report costs as much however many area updates come before the next one`() throws {
+    let estimator = try ReportEstimator(lossless())
+    let minutes = [50.0, 360, 1_440]
+    let estimates = try minutes.map { interval in
+      let plan = plan {
+        $0.interval = interval * 60_000
+        $0.habits.sleeps = false
+      }
+      return try estimator.run(plan, for: 12 * interval * 60_000)
+    }
+    let first = estimates[0].energyPerReport
+    for estimate in estimates {
+      #expect(estimate.reports == 12)
+      #expect(
+        abs(estimate.energyPerReport / first - 1) < 0.2,
+        "\(estimate.energyPerReport) \(first)"
+      )
+    }
+    #expect(estimates[1].account.updateEnergy > 0)
+    // All energy is in the average.
+    let last = estimates[2]
+    #expect(abs(last.averagePower() * last.duration / 1_000 / last.account.energy - 1) < 1e-9)
+  }
+
   @Test func `a payload that is too long, and names that are none, are refused`() throws {
     let estimator = try ReportEstimator(RadioModel())
     #expect(throws: EstimateError.payloadTooLong(1_025)) {

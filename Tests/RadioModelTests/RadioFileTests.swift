@@ -33,8 +33,13 @@ struct RadioFileTests {
     #expect(toml[0].wakeUp == 800 && toml.modem.voltage == 3.7)
   }
 
+  @Test func `values that are larger than before may be in any order in the file`() throws {
+    let model = try read("[class0]\nlowerQuartile = 5\nupperQuartile = 6\nhighest = 50\nlowest = 5")
+    #expect(model.spread(0).lowerQuartile == 5 && model.spread(0).lowest == 5)
+  }
+
   @Test(arguments: [
-    ("# mine\n[class0]\nloss = 2", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9 "),
+    ("# mine\n[class0]\nloss = 2", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9"),
     ("[class3]", 1, "unknown group \"class3\""),
     ("[[class0]]\nloss = 0.1", 1, "unknown group \"class0\""),
     ("[class0]\nlos = 0.1", 2, "unknown constant class0.los: class0 has roundTripMedian"),
@@ -42,11 +47,12 @@ struct RadioFileTests {
     ("[class0]\nwakeUp = 1\nwakeUp = 2", 3, "wakeUp is given twice"),
     ("loss = 0.1", 1, "a value belongs into a group"),
     ("[class0]\nloss", 2, "a line is KEY = VALUE"),
-    ("{\n\"class0\": {\n\"loss\": 2}}", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9 "),
+    ("{\n\"class0\": {\n\"loss\": 2}}", 3, "class0.loss: 2.0 is outside of 0.0 to 0.9"),
     ("{\"class3\": {}}", 1, "unknown group \"class3\""),
     ("{\"class0\": {\"los\": 0.1}}", 1, "unknown constant class0.los: class0 has roundTripMedian"),
+    ("{\"class0\":\n{\"wakeUp\": \"1 parsec\"}}", 2, "; the range is 0.0 to 120000.0 ms"),
     ("{\"class0\":\n{\"wakeUp\": \"1 parsec\"}}", 2, "unknown unit \"parsec\": it is one of ms, s"),
-    ("{\"class0\": {\"wakeUp\": \"soon\"}}", 1, "\"soon\" is no number"),
+    ("{\"class0\": {\"wakeUp\": \"soon\"}}", 1, "\"soon\" is no number; it is 0.0 to 120000.0 ms"),
     ("{\"class0\": {\"wakeUp\": true}}", 1, "a value is a number or a text with a unit"),
     ("{\"class0\": {\"wakeUp\": {}}}", 1, "a value is a number or a text with a unit"),
     ("{\"class0\": {\"wakeUp\": 1, \"wakeUp\": 2}}", 1, "class0.wakeUp is given twice"),
@@ -54,6 +60,15 @@ struct RadioFileTests {
     ("5", 1, "a value belongs into a group"),
     ("{\"class0\":\n\n", 3, "not JSON"),
     ("", 1, "not JSON"),
+    (
+      "[class1]\nwakeUp = 1\nlowerQuartile = 5", 3,
+      "class1.lowerQuartile is 5.0, and cannot be above class1.upperQuartile, which is 1.38"
+    ),
+    ("{\"class0\": {\"lowest\": 2,\n\"highest\": 1}}", 1, "class0.lowest is 2.0, and cannot be"),
+    (
+      "[class2]\nroundTripHigh = \"1 s\"", 2,
+      "class2.roundTripMedian is 8000.0, and cannot be above class2.roundTripHigh, which is 1000.0"
+    ),
   ])
   func `an error has its line, its reason and the range`(
     text: String,

@@ -103,6 +103,10 @@ struct RadioMeterTests {
     // Every 54 minutes and the few seconds that each takes.
     #expect(meter.account.sent(.update).blocks == 26)
     #expect(meter.account.wakeUps == 26)
+    let account = meter.account
+    let expected = account.energy - account.energy(.idle)
+    #expect(account.updateEnergy > 0 && isClose(account.updateEnergy, expected))
+    #expect(abs(account.activeEnergy) < 1e-9, "no report, and nothing that one has cost")
   }
 
   @Test

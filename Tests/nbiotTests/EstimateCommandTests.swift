@@ -192,17 +192,34 @@ struct EstimateCommandTests {
     // Three classes, three ways to sleep, with and without release: six combinations over CoAP, one over MQTT and two
     // over HTTPS each.
     // Without mosquitto MQTT is left out, and says so.
-    let hasMQTT = !run.errors.contains("left out")
+    let hasMQTT = !run.errors.contains("left out, because it cannot be tried over mqtt")
     #expect(keys.count == (hasMQTT ? 162 : 144))
     #expect(run.output.split(separator: "\n").count == keys.count)
     let table = try await nbiot(options.dropLast(2) + ["--coverage", "1"])
-    #expect(table.output.split(separator: "\n").count == (hasMQTT ? 56 : 50))
+    let lines = table.output.split(separator: "\n")
+    let remarks = lines.filter { $0.hasPrefix("remark on ") }
+    #expect(lines.count - remarks.count == (hasMQTT ? 56 : 50))
+    // Each once, behind the table.
+    #expect(Array(lines.suffix(remarks.count)) == remarks && Set(remarks).count == remarks.count)
+    for told in [
+      "remark on \(hasMQTT ? "18 of 54" : "16 of 48"): eDRX without PSM at 360 min",
+      "remark on 12 of \(hasMQTT ? "54" : "48"): DTLS without --release-assistance does not reach ten years",
+    ] {
+      #expect(remarks.contains { $0.hasPrefix(told) }, "\(remarks)")
+    }
+    #expect(
+      remarks.contains { $0.hasPrefix("remark on 6 of 54: a connection for each") } == hasMQTT
+    )
   }
 
   @Test(arguments: [
     ("", 1, "no ledger is in it"),
     (#"{"ledger":{"up":{},"down":1}}"#, 1, #""down" is no object"#),
     ("\n{\"ledger\":", 2, "it is not JSON"),
+    (
+      "{\n  \"ledger\": {}\n}", 1,
+      "it is not JSON: an object is on one line, as nbiot publish prints it"
+    ),
     (
       #"{"ledger":{"up":{"reports":{"datagrams":1,"bytes":2}},"down":{}}}"#, 1,
       #"unknown purpose "reports"; there are authentication, handshake, report, "#
@@ -255,6 +272,43 @@ struct EstimateCommandTests {
     let costs = try [object, whole].map { try #require($0["joulesPerReport"] as? Double) }
     // Every answer comes after the median round trip, whose mean is longer.
     #expect(abs(costs[0] / costs[1] - 1) < 0.2, "\(costs)")
+  }
+
+  @Test
+  func `a ledger behind a megabyte of results is priced, and one that contradicts itself is not`()
+    async throws
+  {
+    let folder = try Folder()
+    func ledger(_ reports: Int) -> String {
+      #"  {"ledger":{"transport":"coap","reports":\#(reports),"up":{"report":{"datagrams":4,"bytes":1112}},"#
+        + #""down":{"answer":{"datagrams":4,"bytes":220}}}}"#
+    }
+    let results = String(repeating: #"{"outcome":"acknowledged","report":1}"# + "\n", count: 30_000)
+    let long = try folder.write("long", Data((results + ledger(4) + "\n").utf8))
+    #expect(try await estimate(["--from-ledger", long])["reports"] as? Int == 4)
+    let many = try folder.write("many", Data(ledger(4_000).utf8))
+    let refused = try await nbiot(["estimate", "--from-ledger", many])
+    #expect(refused.status == 2 && refused.output.isEmpty)
+    #expect(
+      refused.errors.contains(
+        "\(many) says 4000 reports, and has only 4 packets that can be reports"
+      ),
+      "\(refused.errors)"
+    )
+    let large = try folder.write("large", Data(count: 16_777_217))
+    let over = try await nbiot(["estimate", "--from-ledger", large])
+    #expect(over.status == 2)
+    #expect(over.errors.contains("nbiot reads at most 16 MiB for the ledger"), "\(over.errors)")
+  }
+
+  @Test(arguments: ["--radio-file", "--payload-file", "--from-ledger"])
+  func `an option without a file's name, or with a device's, says so`(option: String) async throws {
+    let empty = try await nbiot(["estimate", option, ""])
+    #expect(empty.status == 2)
+    #expect(empty.errors.contains("\(option): a file's name is missing"), "\(empty.errors)")
+    let device = try await nbiot(["estimate", option, "/dev/zero"])
+    #expect(device.status == 2)
+    #expect(device.errors.contains("but a device: give a regular one\n"), "\(device.errors)")
   }
 
   @Test func `of a ledger only what it shows is told, and what is odd about it`() async throws {
@@ -322,7 +376,16 @@ struct EstimateCommandTests {
     #expect(run.errors.contains("none of 0 packets is to or from a port of the platform: 443, "))
     let none = try await nbiot(["estimate", "--from-capture", folder.path("none")])
     #expect(none.status == 2)
-    #expect(none.errors.contains("--from-capture: "))
+    #expect(none.errors.contains("--from-capture: \(folder.path("none")): No such file"))
+    let cut = try folder.write("cut.pcap", Data(header[..<3]))
+    let short = try await nbiot(["estimate", "--from-capture", cut])
+    #expect(short.status == 2)
+    #expect(short.errors.contains("--from-capture: \(cut): truncated"), "\(short.errors)")
+    // 100 million seconds four times.
+    let far = try folder.write("far.pcap", capture(seconds: 100_000_000))
+    let long = try await nbiot(["estimate", "--from-capture", far])
+    #expect(long.status == 2)
+    #expect(long.errors.contains("\(far): its times span 12.7 years, and 10 are the most"))
   }
 
   /// Five reports of CoAP without an answer, so many seconds apart.

@@ -21,11 +21,18 @@ struct LedgerCommandTests {
       ) + ["--endpoint", "127.0.0.1:\(relay.port)"],
       input: "{\"value\":1}\n{\"value\":2}\n"
     )
-    relay.stop()
     #expect(run.status == 0, "\(run.errors)")
     let last = try #require(run.output.split(separator: "\n").last)
     let object = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
-    return (try #require(object?["ledger"] as? [String: Any]), run.output, relay)
+    let ledger = try #require(object?["ledger"] as? [String: Any])
+    // What was sent last may not have come to the relay yet.
+    let up = try #require(ledger["up"] as? Side)
+    let sent = up.values.reduce(0) { $0 + ($1["datagrams"] ?? 0) }
+    for _ in 0..<1_000 where relay.count(.up) < sent {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    relay.stop()
+    return (ledger, run.output, relay)
   }
 
   private func bytes(_ side: Side) -> Int { side.values.reduce(0) { $0 + ($1["bytes"] ?? 0) } }
