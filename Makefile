@@ -71,12 +71,13 @@ all: build
 deps:
 	@command -v swift >/dev/null || { echo "swift 6.3 or later is missing: https://www.swift.org/install" >&2; exit 1; }
 	@missing=; \
-	pkg-config --exists openssl 2>/dev/null || missing="pkg-config libssl-dev"; \
-	pkg-config --exists libcbor 2>/dev/null || missing="$$missing pkg-config libcbor-dev"; \
-	pkg-config --exists libpcap 2>/dev/null || missing="$$missing pkg-config libpcap-dev"; \
-	pkg-config --exists libcurl 2>/dev/null || missing="$$missing pkg-config libcurl4-openssl-dev"; \
+	command -v pkg-config >/dev/null || missing=" pkg-config"; \
+	pkg-config --exists openssl 2>/dev/null || missing="$$missing libssl-dev"; \
+	pkg-config --exists libcbor 2>/dev/null || missing="$$missing libcbor-dev"; \
+	pkg-config --exists libpcap 2>/dev/null || missing="$$missing libpcap-dev"; \
+	pkg-config --exists libcurl 2>/dev/null || missing="$$missing libcurl4-openssl-dev"; \
 	if [ -n "$$missing" ]; then \
-	  echo "installing $$missing"; \
+	  echo "installing$$missing"; \
 	  $(INSTALL) $$missing; \
 	fi
 
@@ -253,20 +254,25 @@ to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https agent
 	@size=$$(stat -c %s .build-static/release/nbiot); echo "nbiot: $$size bytes"; [ "$$size" -le $(NBIOT_LIMIT) ] || { \
 	  echo "nbiot may have $(NBIOT_LIMIT) bytes: what uses Foundation beyond FoundationEssentials (docs/architecture.md)?" >&2; exit 1; }
 	$(SWIFT) build $(STRICT) $(STATIC) --product generate-manual
-	@mkdir -p .build-install/completions
+	@rm -f .build-install/complete && mkdir -p .build-install/completions
 	@cp .build-static/release/nbiot .build-install/
 	@# Without SwiftPM's search path, and without Swift's library, which it has no use for.
 	@cc -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -Wl,-z,relro -Wl,-z,now -s -ISources/BrokerPlugin/include \
 	  -o .build-install/libnbiot-broker.so Sources/BrokerPlugin/*.c
 	@rm -rf .build-install/man .build-install/generated && mkdir .build-install/generated
 	@.build-static/release/generate-manual .build-install/nbiot --multi-page --output-directory .build-install/generated
-	@packaging/man.py .build-install/generated "$$(cat VERSION)" .build-install/man
+	@# Their day is the commit's, so that a release is the same from every clone.
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)} \
+	  packaging/man.py .build-install/generated "$$(cat VERSION)" .build-install/man
 	@.build-install/nbiot --generate-completion-script bash | sed '1{/^#!/d}' > .build-install/completions/nbiot.bash
 	@.build-install/nbiot --generate-completion-script zsh > .build-install/completions/_nbiot
 	@.build-install/nbiot --generate-completion-script fish > .build-install/completions/nbiot.fish
+	@touch .build-install/complete
 
+# Builds unless that was done, to its end, since the last change.
 install:
-	@[ -x .build-install/nbiot ] && [ -z "$$(find Sources VERSION -newer .build-install/nbiot -print -quit)" ] || \
+	@[ -e .build-install/complete ] && \
+	  [ -z "$$(find Sources packaging Package.swift VERSION -newer .build-install/complete -print -quit)" ] || \
 	  $(MAKE) --no-print-directory to-install
 	@packaging/install.sh "$(PREFIX)" "$(DESTDIR)"
 

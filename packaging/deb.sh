@@ -19,7 +19,7 @@ version=$(cat VERSION)
 stage=.build-deb/nbiot-$version-$debian
 rm -rf "$stage"
 mkdir -p "$stage"
-git ls-files -z -- debian packaging VERSION README.md docs LICENSE NOTICE CHANGELOG.md SECURITY.md Sources/CDevice |
+git ls-files -z -- debian packaging examples VERSION README.md docs LICENSE NOTICE CHANGELOG.md SECURITY.md Sources/CDevice |
   xargs -0 cp -a --parents -t "$stage"
 for built in "$arch" "$arch-mqtt" "$arch-https" "$arch-gateway" "$arch-library" "$arch-mqtt-library" "$arch-https-library"; do
   [ -d ".build-agent/$built" ] || continue

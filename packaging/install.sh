@@ -99,21 +99,29 @@ done
 cat > "$generated/nbiot-device-config.cmake" << END
 # find_package(nbiot-device), then target_link_libraries(program nbiot::device), nbiot::device-mqtt or
 # nbiot::device-https.
-foreach(suffix "" "-mqtt" "-https")
-  if(NOT EXISTS "$libdir/libnbiot-device\${suffix}.so.$major")
-    continue()
-  endif()
-  if(NOT TARGET nbiot::device\${suffix})
-    add_library(nbiot::device\${suffix} SHARED IMPORTED)
-    set_target_properties(nbiot::device\${suffix} PROPERTIES
-      IMPORTED_LOCATION "$libdir/libnbiot-device\${suffix}.so.$major"
-      INTERFACE_INCLUDE_DIRECTORIES "$prefix/include")
+# Places count from this file, so that it is good within a sysroot as well.
+get_filename_component(nbiot_libdir "\${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
+get_filename_component(nbiot_include "\${nbiot_libdir}/$(realpath -ms --relative-to="$libdir" "$prefix/include")" ABSOLUTE)
+foreach(nbiot_suffix "" "-mqtt" "-https")
+  set(nbiot_library "\${nbiot_libdir}/libnbiot-device\${nbiot_suffix}.so.$major")
+  if(EXISTS "\${nbiot_library}" AND NOT TARGET nbiot::device\${nbiot_suffix})
+    add_library(nbiot::device\${nbiot_suffix} SHARED IMPORTED)
+    set_target_properties(nbiot::device\${nbiot_suffix} PROPERTIES
+      IMPORTED_LOCATION "\${nbiot_library}"
+      IMPORTED_SONAME "libnbiot-device\${nbiot_suffix}.so.$major"
+      INTERFACE_INCLUDE_DIRECTORIES "\${nbiot_include}")
   endif()
 endforeach()
+unset(nbiot_libdir)
+unset(nbiot_include)
+unset(nbiot_library)
 END
+minor=${version#*.} minor=${minor%%.*}
 cat > "$generated/nbiot-device-config-version.cmake" << END
+# Until 1.0 another minor version may be another interface.
 set(PACKAGE_VERSION "$version")
-if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION
+    OR NOT "\${PACKAGE_FIND_VERSION_MAJOR}.\${PACKAGE_FIND_VERSION_MINOR}" STREQUAL "$major.$minor")
   set(PACKAGE_VERSION_COMPATIBLE FALSE)
 else()
   set(PACKAGE_VERSION_COMPATIBLE TRUE)
@@ -140,13 +148,19 @@ for name in "${names[@]}"; do
   put 644 "$generated/$name.service" "$root/lib/systemd/system/$name.service"
   put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
 done
-for file in README.md CHANGELOG.md SECURITY.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
-for file in docs/*.md docs/*.svg docs/*.png docs/conformance/*.md; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
+# A page links only to what is installed beside it.
+for file in README.md CHANGELOG.md SECURITY.md docs/*.md docs/conformance/*.md; do
+  sed -E 's,\[([^]]*)\]\((\.\./)*(CONTRIBUTING|packaging|examples|Sources|Tests)[./][^)]*\),\1,g' "$file" > "$generated/page"
+  put 644 "$generated/page" "$root/share/doc/nbiot/$file"
+done
+for file in LICENSE NOTICE docs/*.svg docs/*.png; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
 for file in report.c listen.c upload.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
+for file in sensor-c/sensor.c sensor-c/Makefile; do put 644 "examples/$file" "$root/share/doc/nbiot/examples/$file"; done
+put 755 examples/shell/load.sh "$root/share/doc/nbiot/examples/shell/load.sh"
 
 if [ -n "$remove" ]; then
   # What is empty now and has our name.
-  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot/docs/conformance" "$root/share/doc/nbiot/docs" \
+  for directory in "$root/share/doc/nbiot/examples/"{sensor-c,shell} "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot/docs/conformance" "$root/share/doc/nbiot/docs" \
     "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done

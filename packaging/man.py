@@ -23,9 +23,10 @@ def escape(text):
 
 
 def literal(lines):
+    """Lines as they are. Of 75 columns or less they fit into a page of 80."""
     while lines and not lines[-1].strip():
         lines.pop()
-    return [".Bd -literal -offset indent", *(escape(line) or "" for line in lines), ".Ed"]
+    return [".Bd -literal", *(escape(line) or "" for line in lines), ".Ed"]
 
 
 def head(name, section, day, description):
@@ -58,6 +59,9 @@ def mend(page, version):
             is_status = "EXIT STATUS" in line
         if is_status:
             continue
+        # A phrase, not a sentence.
+        if match := re.match(r'\.Nd "(.)(.*?)\.?"$', line):
+            line = f'.Nd "{match[1].lower()}{match[2]}"'
         # In NAME the page's own name, for whatis; in SYNOPSIS what is typed.
         if match := re.match(r'\.Nm "(nbiot .*)"$', line):
             typed = line
@@ -84,9 +88,12 @@ def agent(name, day, version, module, what):
     text = re.search(r'helpText: StaticString = """\n(.*?)\n  ?"""', source, re.S)[1]
     indent = min(len(line) - len(line.lstrip()) for line in text.splitlines() if line.strip())
     lines = [line[indent:].replace("\\\\", "\\") for line in text.splitlines()]
+    end = lines.index("")
+    usage = [line.removeprefix("usage: ").strip() for line in lines[:end]]
     return "\n".join([
         *head(name, 8, day, what),
-        ".Sh DESCRIPTION", *literal(lines),
+        ".Sh SYNOPSIS", *literal(usage),
+        ".Sh DESCRIPTION", *literal(lines[end + 1:]),
         ".Sh SEE ALSO", f".Xr {name}.conf 5 ,", ".Xr nbiot 1", "",
     ])
 

@@ -67,9 +67,9 @@ def drawn(rows):
 
 
 def shape(rows):
-    """What two runs have in common."""
+    """What two runs have in common, on machines with and without a sensor for the temperature."""
     text = "".join(rows).replace(" ", "")
-    return re.sub(r"[0-9.]+", "0", text)
+    return re.sub(r',"temperatureCelsius":-?0', "", re.sub(r"[0-9.]+", "0", text))
 
 
 def main():

@@ -52,7 +52,7 @@ inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONT
 inside apt-get update -q > .build-deb/try.log 2>&1
 # What the administrator and Debian's own packages leave: the state before ours.
 inside sh -c 'apt-get install -qy --no-install-recommends libssl3 libcbor0.8 libpaho-mqtt1.3 libcurl4 libpcap0.8 \
-  systemd-standalone-sysusers gcc libc6-dev pkg-config libssl-dev libpaho-mqtt-dev libcurl4-openssl-dev' >> .build-deb/try.log 2>&1
+  systemd-standalone-sysusers gcc libc6-dev make cmake pkg-config libssl-dev libpaho-mqtt-dev libcurl4-openssl-dev' >> .build-deb/try.log 2>&1
 inside find / -xdev \( -path /proc -o -path /packages -o -path /earlier -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/before
 # The same packages, as they would be of an earlier version: for the upgrade.
@@ -76,6 +76,9 @@ step "five programs of version $version"
 inside nbiot demo > .build-deb/demo.log 2>&1 || { tail -5 .build-deb/demo.log >&2; fail "nbiot demo failed"; }
 step "nbiot demo: $(tail -1 .build-deb/demo.log)"
 [ -s "$root/usr/share/man/man1/nbiot.1.gz" ] || fail "no man page"
+python3 -B Tests/House/docs.py "$root/usr/share/doc/nbiot-tools" > .build-deb/pages.log ||
+  { cat .build-deb/pages.log >&2; fail "links in the installed pages"; }
+step "the installed pages: $(tail -1 .build-deb/pages.log)"
 inside bash -n /usr/share/bash-completion/completions/nbiot || fail "the completions are no bash"
 step "man pages and completions"
 inside getent group nbiot > /dev/null || fail "there is no group nbiot"
@@ -86,11 +89,16 @@ inside sh -ec '
   install -m 600 /dev/null /etc/nbiot-agent/secret
   echo 0123456789abcdef0123456789abcdef > /etc/nbiot-agent/secret
   cp /usr/share/doc/nbiot-agent/examples/nbiot-agent.conf /etc/nbiot-agent/
-  nbiot simulate --port 5682 --device a1B2c3D4e5F,device1,/etc/nbiot-agent/secret > /tmp/simulator 2>&1 &
+  nbiot simulate --port 0 --device a1B2c3D4e5F,device1,/etc/nbiot-agent/secret > /tmp/simulator 2>&1 &
   simulator=$!
   trap "kill $simulator" EXIT
-  sleep 1
-  sed -i "s/^#endpoint = .*/endpoint = 127.0.0.1:5682/" /etc/nbiot-agent/nbiot-agent.conf
+  port=
+  while [ -z "$port" ]; do
+    kill -0 $simulator || { cat /tmp/simulator; exit 1; }
+    sleep 0.1
+    port=$(sed -n "s/^listening.* port \([0-9]*\),.*/\1/p" /tmp/simulator)
+  done
+  sed -i "s/^#endpoint = .*/endpoint = 127.0.0.1:$port/" /etc/nbiot-agent/nbiot-agent.conf
   command=$(sed -n "s/^ExecStart=//p" /lib/systemd/system/nbiot-agent.service /usr/lib/systemd/system/nbiot-agent.service 2>/dev/null | head -1)
   grep -q "^topic = " /etc/nbiot-agent/nbiot-agent.conf ||
     echo "topic = /a1B2c3D4e5F/device1/user/update" >> /etc/nbiot-agent/nbiot-agent.conf
@@ -105,8 +113,25 @@ inside sh -ec '
     gcc -Wall -Werror -o example /usr/share/doc/libnbiot-device-dev/examples/${library#*:}.c \
       $(pkg-config --cflags --libs ${library%:*})
     ./example 2>&1 | grep -q usage
-  done' > .build-deb/c.log 2>&1 || { cat .build-deb/c.log >&2; fail "the C examples failed"; }
-step "the C examples by pkg-config"
+  done
+  cp -r /usr/share/doc/libnbiot-device-dev/examples/sensor-c .
+  make -s -C sensor-c PACKAGED=1
+  sensor-c/sensor 2>&1 | grep -q "takes FILE"
+  for library in nbiot-device:report nbiot-device-mqtt:listen nbiot-device-https:upload; do
+    rm -rf cmake && mkdir cmake
+    cat > cmake/CMakeLists.txt << END
+cmake_minimum_required(VERSION 3.16)
+project(example C)
+find_package(nbiot-device $0 EXACT REQUIRED)
+add_executable(example /usr/share/doc/libnbiot-device-dev/examples/${library#*:}.c)
+target_link_libraries(example nbiot::${library%:*})
+END
+    sed -i s/nbiot::nbiot-/nbiot::/ cmake/CMakeLists.txt
+    cmake -S cmake -B cmake
+    cmake --build cmake
+    cmake/example 2>&1 | grep -q usage
+  done' "$version" > .build-deb/c.log 2>&1 || { cat .build-deb/c.log >&2; fail "the C examples failed"; }
+step "the C examples by pkg-config and by CMake"
 
 inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "the upgrade failed"; }

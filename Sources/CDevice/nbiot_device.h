@@ -41,7 +41,7 @@
  * the library leaves that to the program. A program that reads the secret or the certificates from files
  * should open regular files only (O_NONBLOCK and fstat), as nbiot-agent does.
  *
- * Link with libnbiot-device.a, libssl, libcrypto and libcbor; over MQTT with libnbiot-device-mqtt.a, libpaho-mqtt3as
+ * Link with libnbiot-device.a, libssl and libcrypto; over MQTT with libnbiot-device-mqtt.a, libpaho-mqtt3as
  * (Eclipse Paho), libssl and libcrypto; over HTTPS with libnbiot-device-https.a, libcurl (the one with OpenSSL), libssl
  * and libcrypto.
  *

@@ -7,7 +7,7 @@ extension IdentityError: CustomStringConvertible {
     case .productKey:
       "the product key must be 1 to 64 letters and digits; copy it from the console"
     case .deviceNameLength(let count):
-      "the device name has \(count) characters; 4 to 32 are allowed (device guide 6.2, error 6280)"
+      "the device name has \(count) character\(count == 1 ? "" : "s"); 4 to 32 are allowed (device guide 6.2, error 6280)"
     case .deviceNameCharacter:
       "the device name may have only letters, digits and _ @ . and by the newer rule - : (device guide 6.2, "
         + "error 6280)"

@@ -46,7 +46,7 @@ struct DTLSOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "After how long a silence the session is resumed before a report (default: 30); 0 for never.",
+      "Resume the session before a report after so long a silence (default: 30); 0 for never.",
       valueName: "seconds"
     )
   )
@@ -54,8 +54,8 @@ struct DTLSOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What the link carries with the headers of IP and UDP (default: 1280); flights of the handshake "
-        + "are cut so, a report is one record.",
+      "The link's MTU, headers of IP and UDP included (default: 1280). Flights of the handshake are cut to it; a "
+        + "report is one record.",
       valueName: "bytes"
     )
   )
@@ -72,12 +72,12 @@ struct DTLSOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
       "Send the end of a resumed handshake and the first request in one datagram: 28 bytes and a "
-        + "transmission less, where the server takes it."
+        + "transmission less, if the server accepts it."
     )
   )
   var joinLastFlight = false
 
-  @Flag(help: "Tell the server goodbye at the end, by one more transmission.")
+  @Flag(help: "Send close_notify at the end, which costs a transmission.")
   var goodbye = false
 
   @Flag(help: "Offer static RSA and CBC too, which old servers need; weaker, and longer records.")

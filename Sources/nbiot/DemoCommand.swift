@@ -20,7 +20,8 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "How many reports to send.")
   var reports = 10
 
-  @OptionGroup var protection: SecurityOption
+  @Option(help: ArgumentHelp("How messages are protected.", valueName: "mode"))
+  var security = SecurityArgument.symmetric
 
   func validate() throws {
     guard reports >= 1, reports <= 100_000 else {
@@ -31,7 +32,7 @@ struct DemoCommand: AsyncParsableCommand {
   func run() async throws {
     let demonstration = Demonstration(
       reports: reports,
-      isSecureChannel: protection.given == .dtls
+      isSecureChannel: security == .dtls
     )
     switch try await demonstration.run(print: { Console.print($0) }) {
     case .delivered: break

@@ -6,7 +6,7 @@ struct EndpointOption: ParsableArguments {
   @Option(
     name: .customLong("endpoint"),
     help: ArgumentHelp(
-      "Where the platform is (default: its own address); else NBIOT_ENDPOINT.",
+      "The platform's address (default: NBIOT_ENDPOINT, else the real platform's).",
       valueName: "host:port"
     ),
     transform: EndpointArgument.read
@@ -50,8 +50,8 @@ struct SecurityOption: ParsableArguments {
   @Option(
     name: .customLong("security"),
     help: ArgumentHelp(
-      "symmetric, port 5682, or dtls, port 5684 (default: as an endpoint's scheme or a configuration says, else "
-        + "symmetric).",
+      "symmetric (port 5682, the default unless an endpoint's scheme or a configuration says otherwise) or dtls (port "
+        + "5684).",
       valueName: "mode"
     )
   )

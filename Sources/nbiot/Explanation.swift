@@ -3,14 +3,14 @@
 enum Explanation {
   /// The sources of the device's identity and the platform's address.
   static let sources = """
-    What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME, NBIOT_ENDPOINT and \
-    NBIOT_DEVICE_SECRET; what neither says, from --config FILE, a configuration of nbiot-agent or, with a key that \
-    only that has, such as transport, of nbiot-agent-mqtt or nbiot-agent-https. The first may also name client-id, security, ca-file, \
-    server-name, allow-common-name, dtls-key, sign-method, accept, timing, token-option, and what publish takes: \
-    topic and format; the second, which selects --transport mqtt, client-id, ca-file, sign-method, topic, \
-    websocket, websocket-path, tls, keep-alive, clean-session, in-flight, notices, answer-time and thing-model; \
-    the third, which selects --transport https, client-id, ca-file, sign-method and topic. \
-    The other keys are the agent's alone, and defaults are those of this program. The secret never comes from an \
-    argument.
+    An option takes precedence over the environment (NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME, NBIOT_ENDPOINT, \
+    NBIOT_DEVICE_SECRET), and the environment over --config FILE, the configuration of an agent. A file of \
+    nbiot-agent-mqtt or nbiot-agent-https is known by a key that only that agent has, such as transport, and \
+    selects --transport mqtt or https. Besides the device and the endpoint these keys are used: of nbiot-agent \
+    client-id, security, ca-file, server-name, allow-common-name, dtls-key, sign-method, accept, timing, \
+    token-option, and for publish topic and format; of nbiot-agent-mqtt client-id, ca-file, sign-method, topic, \
+    websocket, websocket-path, tls, keep-alive, clean-session, in-flight, notices, answer-time and thing-model; of \
+    nbiot-agent-https client-id, ca-file, sign-method and topic. Other keys are for the agent alone, and a key that \
+    is missing has this program's default. The secret is never an argument.
     """
 }

@@ -19,7 +19,7 @@ struct FaultOptions: ParsableArguments {
   @Option(
     name: .customLong("fault-seed"),
     help: ArgumentHelp(
-      "What the random numbers of --fault and --radio begin with: the same fail in the same way.",
+      "The seed of --fault and --radio: the same seed, the same faults.",
       valueName: "number"
     )
   )

@@ -25,15 +25,15 @@ struct InspectCommand: ParsableCommand {
         tcpdump -i any -s 0 -U -w - udp port 5682 | \\
           nbiot inspect --capture - --device-secret-file secret.txt
 
-      Spaces, tabs, colons and 0x may stand between the bytes; empty lines are passed over. What is \
-      not a CoAP message is a result too, with the reason and the byte where it shows. In a capture, \
-      DTLS records (port 5684) are named and not opened. --output json prints one object for each \
-      message: first as it was on the wire, then what it means and what was inside.
+      Spaces, tabs, colons and 0x may stand between the bytes; empty lines are skipped. A message that \
+      is not CoAP is a result too, with the reason and the offending byte. In a capture, DTLS records \
+      (port 5684) are named but not decrypted. --output json prints one object for each message: first \
+      as it was on the wire, then its meaning and its decrypted parts.
 
-      The key of a session is made of the device secret and of the random that the platform answers \
-      to /auth, in the clear. That answer is found in the capture, or among the messages before; of \
-      several, each counts for the reports with its token. Where it is not there, give --random. The \
-      secret comes from a file, from the environment variable NBIOT_DEVICE_SECRET, or from the file that a \
+      A session's key is derived from the device secret and from the random in the platform's plaintext \
+      answer to /auth. That answer is taken from the capture or from the messages before; if there are \
+      several, each decrypts the reports with its token. If there is none, give --random. The secret \
+      comes from a file, from the environment variable NBIOT_DEVICE_SECRET, or from the file that a \
       configuration of nbiot-agent names (--config), never from an argument.
 
       Exit status: 0 everything was read, 1 some lines were not hexadecimal or the capture broke off, \

@@ -27,7 +27,7 @@ struct ListenCommand: AsyncParsableCommand {
           --device-secret-file secret.txt --endpoint 127.0.0.1:8883 \\
           --ca-file certificates/ca.pem --reply 200 --max-wait 2
 
-      Example, in a script: one object a line, and values for whoever asks for them:
+      Example, in a script: one object a line, and the same values in each answer:
         nbiot listen --config agent.conf --endpoint 127.0.0.1:8883 \\
           --ca-file certificates/ca.pem --max-wait 2 --output json \\
           --reply '200,{"power":"on"}'
@@ -39,26 +39,26 @@ struct ListenCommand: AsyncParsableCommand {
 
       It subscribes to all that the device guide has the platform send: property sets and gets, services, synchronous \
       calls, raw bytes, firmware, configuration, topology, disable, enable and delete; --subscribe adds topics of \
-      the product's own. In another terminal `nbiot push` sends each of them from a simulator. What is not as the \
-      guide has it, or not as --thing-model says, is refused with 460 and said on standard error.
+      the product's own. In another terminal `nbiot push` sends each of them from a simulator. A message that does not \
+      conform to the guide or to --thing-model is refused with 460 and reported on standard error.
 
-      Without --reply and --exec nothing is answered but what needs no work (config, topo-notify, disable, enable, \
-      delete: 200): the platform gets 400 after --answer-time. While a command runs, up to 16 further messages wait, and \
-      those beyond get 429.
+      Without --reply and --exec only messages that need no work are answered (config, topo-notify, disable, enable, \
+      delete: 200); for all others the platform gets 400 after --answer-time. While a command runs, up to 16 further \
+      messages wait, and those beyond get 429.
 
       The command of --exec gets the payload by standard input, and NBIOT_TOPIC, NBIOT_KIND, NBIOT_ID, NBIOT_SERVICE \
       and NBIOT_NEEDS_REPLY (yes or no). What it prints is the answer's data, one JSON object or nothing, or the bytes \
       that raw and rrpc with bytes are answered with; exit status 0 answers 200, 65 says that the parameters are wrong \
       (460), 75 that the device is busy (429), any other one 400. A synchronous call waits for 4 seconds only.
 
-      After a lost connection it connects again, first after a second, then ever later. Where another device has the same \
-      identity it ends: both would throw each other out for ever.
+      After a lost connection it connects again, at first after a second, then with growing pauses. It ends if another \
+      device has the same identity, because the two would disconnect each other forever.
 
       \(Explanation.sources)
 
       Exit status: 0 --count messages came, or --max-wait is over without --count; 1 fewer came, or an answer was not \
-      taken; 2 usage; 3 refused by the platform, which may mean each subscription, or it could not prove itself; 4 it never answered; 5 standard \
-      output cannot be written; 6 another device has the same identity; 130 and 143 ended by Ctrl-C and SIGTERM.
+      accepted; 2 usage; 3 the platform refused the device or every subscription, or could not prove itself; 4 it never \
+      answered; 5 standard output cannot be written; 6 another device has the same identity; 130 and 143 ended by Ctrl-C and SIGTERM.
       """
   )
 

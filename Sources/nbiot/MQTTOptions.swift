@@ -19,7 +19,7 @@ struct TransportOption: ParsableArguments {
   @Option(
     name: .customLong("transport"),
     help: ArgumentHelp(
-      "How the platform is spoken to (default: as the endpoint's scheme says, else the configuration, else coap)."
+      "The protocol (default: the endpoint's scheme, else the configuration's, else coap)."
     )
   )
   var given: TransportArgument?
@@ -83,7 +83,7 @@ struct InFlightOption: ParsableArguments {
 struct MQTTConnectionOptions: ParsableArguments {
   @Flag(
     help: ArgumentHelp(
-      "Without TLS: whoever is on the way reads and changes everything. The platform may refuse it."
+      "Without TLS: anybody on the way can read and change everything. The platform may refuse it."
     )
   )
   var plain = false
@@ -104,14 +104,14 @@ struct MQTTConnectionOptions: ParsableArguments {
   var givenCleanSession: YesNoArgument?
 
   @Flag(
-    help: "Ask the platform to say why it throws the device out, with ext=3 (unverified)."
+    help: "Ask the platform to say why it closes the connection, with ext=3 (unverified)."
   )
   var notices = false
 
   @Option(
     help: ArgumentHelp(
-      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days, "
-        + "which --session-file keeps where a command has it (default: sign)."
+      "sign: each CONNECT is signed; https: an authentication over HTTPS gives a user name and password for 7 days, "
+        + "which --session-file keeps."
     )
   )
   var authentication = AuthenticationArgument.sign

@@ -23,7 +23,7 @@ struct MQTTServingOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      The port on 127.0.0.1 for nbiot push and nbiot broker; 0 takes any free one and prints it. Everybody on \
+      The port on 127.0.0.1 for nbiot push, broker and fault; 0 takes any free one and prints it. Everybody on \
       this machine can use it.
       """,
       valueName: "port"
@@ -33,7 +33,7 @@ struct MQTTServingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The plugin for mosquitto (default: libnbiot-broker.so beside nbiot, or in ../lib).",
+      "The plugin for mosquitto (default: libnbiot-broker.so beside nbiot, else in ../lib/nbiot or ../lib).",
       valueName: "file"
     ),
     completion: .file()

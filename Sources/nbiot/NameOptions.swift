@@ -7,7 +7,7 @@ internal import Platform
 struct ConfigurationOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A configuration file of nbiot-agent; what it says counts where no option and no variable does.",
+      "An agent's configuration file; options and variables take precedence.",
       valueName: "file"
     ),
     completion: .file(),

@@ -45,13 +45,14 @@ struct Nbiot: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nbiot",
     abstract:
-      "A device of the Alibaba Cloud IoT platform over CoAP or MQTT, and a platform to try it with.",
+      "A device of the Alibaba Cloud IoT platform over CoAP, MQTT and HTTPS, and a platform to try it with.",
     discussion: """
       Example, a platform and a device on this machine, which need no account:
         nbiot demo
 
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
-      other side never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT), 130 ended by Ctrl-C, 143 by SIGTERM.
+      other side never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT), \
+      130 ended by Ctrl-C, 143 by SIGTERM.
       """,
     version: "0.9.0",
     subcommands: [

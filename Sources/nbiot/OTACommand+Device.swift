@@ -103,9 +103,9 @@ extension OTACommand {
             --product-key a1B2c3D4e5F --device-name device1 \\
             --device-secret-file secret.txt
 
-        The file appears when it is whole and its digest is right; what has come of it until then lies in \
-        FILE.part, and the next run goes on from there. Install it, start it, and tell the platform with \
-        `nbiot ota inform`: only that makes the upgrade a success.
+        The file appears once it is complete and its digest matches. Until then the data is in FILE.part, and \
+        the next run resumes from there. Install it, start it, and tell the platform with `nbiot ota inform`: \
+        only that makes the upgrade a success.
 
         The platform is told 1 % at the start, each --progress percent more, and 100 % in the end; or -2 \
         when the download failed, -3 when the digest is wrong, -1 for the rest (device guide 4).

@@ -21,13 +21,13 @@ extension OTACommand {
           nbiot ota download --url 'https://example.com/app.bin' --size 432945 \\
             --md5 93230c3bde425a9d7984a594ac55ea1e --to firmware.bin
 
-        What has come lies in firmware.bin.part; the next run for the same digest and size goes on from \
-        there, with a new address too, for each is valid for 24 hours. firmware.bin appears, and \
-        replaces an older one, when it is whole, its digest is right and it is on the disk. A file with \
-        a wrong digest is deleted.
+        Partial data is in firmware.bin.part; the next run for the same digest and size resumes from there, \
+        even with a new address (each is valid for 24 hours). firmware.bin appears, and replaces an older \
+        one, once it is complete, its digest matches and it is on the disk. A file with a wrong digest is \
+        deleted.
 
         The server must have a certificate for its name, and redirects must stay with HTTPS. A proxy is \
-        used where the environment names one (https_proxy). Ctrl-C leaves what has come, and ends with 130.
+        used if the environment names one (https_proxy). Ctrl-C keeps the partial data, and ends with 130.
 
         Exit status: 0 the file is there, 1 it is not (wrong digest, broken off, no room), 2 usage, or a \
         file that cannot be written, 3 the server refused or could not prove itself, 4 it never answered.

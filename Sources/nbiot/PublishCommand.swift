@@ -51,28 +51,30 @@ struct PublishCommand: AsyncParsableCommand {
           --session-file session.bin --endpoint 127.0.0.1:5684 \\
           --config agent.conf --payload '{"value":1}'
 
-      The payload after --payload is sent as it is. @FILE is the whole file, - the whole of standard input, each \
-      byte for byte; a payload that begins with @ itself is written with @@. With --hex the digits are made bytes, \
-      whichever way they are given, with spaces, colons and 0x between them; they are sent as application/octet-stream \
-      (Content-Format 42), or as what --format says they are. Otherwise --format cbor makes CBOR of JSON, and json and \
-      octet-stream only name what is sent.
+      The text after --payload is sent unchanged. @FILE sends a file and - all of standard input, byte for byte; a text \
+      that begins with @ is written with @@. With --hex the payload is given in hexadecimal digits, in any of these \
+      ways; spaces, colons and 0x may stand between them. It is sent as application/octet-stream (Content-Format 42), \
+      or in the format that --format names. Without --hex, --format cbor converts JSON to CBOR; json and octet-stream \
+      only name the format.
 
-      Without --payload, a line of standard input is sent as it arrives; empty lines are passed over. Each line that was \
-      read has a result: once the endpoint has never answered, or refused the device, those that wait are refused \
-      without being sent. Ctrl-C and SIGTERM give up the report under way, and refuse those that were read. Where the platform puts a report off (4.29 or 5.03), it is sent again when the time is over \
-      that the platform asks for, a minute where it does not say, as long as --max-wait allows.
+      Without --payload each line of standard input is sent as it arrives; empty lines are skipped. Every line that was \
+      read has a result: if the endpoint never answers or refuses the device, the lines that wait are refused without \
+      being sent. Ctrl-C and SIGTERM abandon the report in flight and refuse the lines that were read. If the platform \
+      puts a report off (4.29 or 5.03), it is sent again after the time that the platform asks for, or after a minute, \
+      within the limits of --max-wait.
 
       \(Explanation.sources)
 
-      Over MQTT the connection is TLS to port 1883, or with --websocket port 443, and a report is acknowledged by its \
-      PUBACK; a payload may have 256 KB. With --in-flight lines that are at hand are sent without waiting for each \
-      other's PUBACK, in their order, and their results are printed together. Bytes are those of the MQTT packets, without TCP, TLS and WebSocket.
+      Over MQTT the connection is TLS to port 1883, or with --websocket to port 443. A report is acknowledged by its \
+      PUBACK; a payload may have 256 KB. With --in-flight, lines that are at hand are sent in order without waiting for \
+      each other's PUBACK, and their results are printed together. Bytes are those of the MQTT packets, without TCP, \
+      TLS and WebSocket.
 
       Over HTTPS the connection is TLS to port 443, a payload may have 128 KB, and each is sent as \
-      application/octet-stream. --session-file keeps the token, which is good for 7 days. /auth is signed by hmacmd5 or \
-      hmacsha1. A report is put off by code 40000 and by Retry-After. Bytes are those of the requests, without TCP and TLS.
+      application/octet-stream. --session-file keeps the token, which is valid for 7 days. /auth is signed with hmacmd5 \
+      or hmacsha1. Code 40000 and Retry-After put a report off. Bytes are those of the requests, without TCP and TLS.
 
-      --ledger tells where the bytes went, with the headers of IP, UDP and TCP. `nbiot estimate --from-ledger` prices the \
+      --ledger says where the bytes went, headers of IP, UDP and TCP included. `nbiot estimate --from-ledger` prices the \
       object of --output json.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
@@ -93,7 +95,7 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("format"),
     help: ArgumentHelp(
-      "What payloads are sent in: json as they are (default), cbor made of JSON, or octet-stream (default with --hex).",
+      "The format of payloads: json unchanged (default), cbor converted from JSON, or octet-stream (default with --hex).",
       valueName: "format"
     )
   )
@@ -101,7 +103,7 @@ struct PublishCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How long to wait in all where the platform puts reports off, counted anew from each that it takes.",
+      "The longest total wait while the platform puts reports off; each accepted report starts it anew.",
       valueName: "seconds"
     )
   )

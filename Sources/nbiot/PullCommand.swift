@@ -21,8 +21,8 @@ struct PullCommand: AsyncParsableCommand {
           --device-secret-file secret.txt
         nbiot pull --config agent.conf --max 1
 
-      The device guide does not know this request: the platform's C SDK v4 makes it, nobody here could try \
-      it, and what the platform answers is printed as it came: with --output json as JSON, and bytes that are none as \
+      The device guide does not have this request; the platform's C SDK v4 sends it, and it has not been tried against \
+      the platform. The answer is printed as it came; with --output json an answer that is not JSON is printed as \
       {"answerHex":"…"}.
 
       \(Explanation.sources)

@@ -35,20 +35,20 @@ struct RegisterCommand: AsyncParsableCommand {
           --product-secret-file product.txt --secret-file mqtt-secret.txt
 
       The device's name must be in the console, and dynamic registration on for the product (device \
-      guide 6.2). Until the device has first connected, each registration gives another secret; after \
-      that the secret stays, and the device must be deleted and made anew for another one. With --over mqtt \
-      --unregistered (unverified: regnwl) its name need not be there: what the file then holds is a device token, \
-      which is an MQTT client's password beside the client id and the user name that are printed; no command of \
-      nbiot connects so.
+      guide 6.2). Until the device connects for the first time, each registration gives another secret; after \
+      that the secret stays, and a new one means deleting the device and creating it again. With --over mqtt \
+      --unregistered (unverified: regnwl) its name need not be there: the file then holds a device token, the \
+      password of an MQTT client that connects with the client id and user name that are printed. No command of \
+      nbiot connects that way.
 
-      The device secret goes to the file alone, readable for you only, and is never printed. The product \
+      The device secret goes only to the file, which only you can read, and is never printed. The product \
       secret comes from a file or from the environment variable NBIOT_PRODUCT_SECRET.
 
-      What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and, with \
-      --over coap or mqtt, NBIOT_ENDPOINT; what neither says, from --config FILE, a configuration of nbiot-agent. There, \
-      device-secret-file is where the secret goes, and with --over coap ca-file, server-name, allow-common-name, \
-      timing and an endpoint of DTLS count, with --over mqtt ca-file, client-id, websocket, websocket-path and endpoint \
-      of a configuration of nbiot-agent-mqtt.
+      An option takes precedence over the environment (NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and, with --over coap or \
+      mqtt, NBIOT_ENDPOINT), and the environment over --config FILE, the configuration of an agent. Its \
+      device-secret-file is where the secret goes. Also used are, with --over coap, ca-file, server-name, \
+      allow-common-name, timing and an endpoint of DTLS; with --over mqtt ca-file, client-id, websocket, \
+      websocket-path and endpoint of a configuration of nbiot-agent-mqtt.
 
       Exit status: 0 the secret is in the file, 1 it is not, 2 usage, 3 the platform refused or could \
       not prove itself, 4 it never answered.

@@ -9,7 +9,7 @@ struct SessionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Keep the session here, so that the next run needs no /auth, and resumes over DTLS; for one device and one "
-        + "run at a time.",
+        + "run at a time. nbiot doctor does not use it.",
       valueName: "file"
     ),
     completion: .file()

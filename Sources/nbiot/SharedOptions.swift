@@ -103,7 +103,7 @@ struct TimingOption: ParsableArguments {
   @Option(
     name: .customLong("timing"),
     help: ArgumentHelp(
-      "How patiently a message is sent again (default: standard).",
+      "When and how often a message is retransmitted (default: standard).",
       valueName: "timing"
     )
   )

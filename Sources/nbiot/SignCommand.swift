@@ -22,7 +22,7 @@ struct SignCommand: ParsableCommand {
 
   /// A help text shared by the subcommands.
   static let sources = """
-    What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and the secret; what \
-    neither says, from --config FILE, a configuration of nbiot-agent.
+    An option takes precedence over the environment (NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME, and the secret), and the \
+    environment over --config FILE, a configuration of nbiot-agent.
     """
 }

@@ -13,7 +13,7 @@ struct TraceOptions: ParsableArguments {
     name: .shortAndLong,
     help: ArgumentHelp(
       "Show each message on standard error, with what is inside, as `nbiot inspect` does; tokens, signs and secrets "
-        + "are written over."
+        + "are masked."
     )
   )
   var verbose = false

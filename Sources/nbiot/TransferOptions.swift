@@ -24,7 +24,7 @@ struct TransferOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "After how long a time with less than 10 bytes a second a connection counts as broken.",
+      "A connection with less than 10 bytes a second for so long counts as broken.",
       valueName: "seconds"
     )
   )

@@ -30,7 +30,7 @@ enum UnknownNames {
     var way = CommandWay(isHelp ? Array(arguments.dropFirst()) : arguments)
     while let name = way.rest.first, !name.hasPrefix("-"), name != CommandWay.help {
       // Behind a command's name stand its arguments.
-      if way.subcommands.isEmpty, !isHelp { return }
+      if way.subcommands.isEmpty, !isHelp || way.takesNextWord { return }
       guard way.follow() else {
         throw unknown("command", name, among: way.subcommands, [:], of: way.path)
       }
@@ -206,10 +206,21 @@ private struct CommandWay {
     return true
   }
 
-  /// The options of the command, from ArgumentParser's description of it.
-  var options: [Argument] {
+  /// The options of the command.
+  var options: [Argument] { arguments.filter { $0.kind != "positional" } }
+
+  /// Whether the next argument is a word that the command itself takes, such as `add` of `nbiot fault`.
+  var takesNextWord: Bool {
+    guard let word = rest.first else { return false }
+    let usage = (command.configuration.usage ?? "").split(separator: "\n")
+    return usage.contains { $0.drop { $0 == " " }.hasPrefix("\(path) \(word) ") }
+      || arguments.contains { $0.kind == "positional" && $0.allValues?.contains(word) == true }
+  }
+
+  /// From ArgumentParser's description of the command.
+  private var arguments: [Argument] {
     let tool = try? JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8))
-    return tool?.command.arguments?.filter { $0.kind != "positional" } ?? []
+    return tool?.command.arguments ?? []
   }
 }
 
@@ -230,6 +241,8 @@ private struct Argument: Decodable {
 
   let kind: String
   let names: [Name]?
+  /// The words that it takes; `nil` if it takes any.
+  let allValues: [String]?
 
   /// The names as typed.
   var texts: [String] { (names ?? []).map { ($0.kind == "long" ? "--" : "-") + $0.name } }

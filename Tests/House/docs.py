@@ -1,16 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks the pages of Markdown that git knows: each link within the repository has a target, each anchor a heading, and
-each `make TARGET` in code a target of the Makefile. Prints what is wrong, and how much was checked."""
+each `make TARGET` in code a target of the Makefile. Prints what is wrong, and how much was checked.
+
+    docs.py [DIRECTORY]
+
+With a directory it checks the pages installed there, in which the links have to lead to what is installed with them."""
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+INSTALLED = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
 
 
 def pages():
+    if INSTALLED:
+        return sorted(INSTALLED.rglob("*.md"))
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -60,14 +68,14 @@ def used_targets(text):
 def main():
     targets, faults, checked = make_targets(), [], 0
     for page in pages():
-        text, name = page.read_text(), page.relative_to(ROOT)
+        text, name = page.read_text(), page.relative_to(INSTALLED or ROOT)
         for line, link in links(text):
             if re.match(r"[a-z]+:", link):
                 continue
             checked += 1
             path, _, anchor = link.partition("#")
-            target = (page.parent / path).resolve() if path else page
-            if not target.exists():
+            target = Path(os.path.normpath(page.parent / path)) if path else page
+            if not target.exists() or INSTALLED and INSTALLED not in target.parents:
                 faults.append(f"{name}:{line}: {link}: no such file")
             elif anchor and anchor not in slugs(target.read_text()):
                 faults.append(f"{name}:{line}: {link}: no such heading")

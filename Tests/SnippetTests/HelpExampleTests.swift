@@ -165,7 +165,7 @@ private final class Paster {
     let firmware = try #require(scratch.contents("app.bin"))
     let digest = try scratch.run(["md5sum", "app.bin"]).output.prefix(32)
     let text =
-      example
+      example.withFreeConsole
       .replacing("127.0.0.1:5682", with: "127.0.0.1:\(symmetric.port)")
       .replacing("127.0.0.1:5684", with: "127.0.0.1:\(dtls.port)")
       .replacing("127.0.0.1:8883", with: "127.0.0.1:\(try broker.port(of: "mqtts"))")
@@ -204,7 +204,7 @@ private final class Paster {
   /// Runs a simulator until it listens.
   private func simulate(_ example: String) throws -> Finished {
     let text =
-      example.replacing("--port 5682", with: "")
+      example.withFreeConsole.replacing("--port 5682", with: "")
       .replacing(" 8883", with: " 0").replacing(" 8443", with: " 0").replacing(" 5690", with: " 0")
       .replacing("nbiot simulate", with: "exec nbiot simulate --port 0")
     let log = try RunningSimulator(["bash", "-c", text], in: scratch).stop()
@@ -260,6 +260,16 @@ struct HelpExampleTests {
     let section = help.lines.firstIndex(of: "OPTIONS:")
     let example = help.lines.firstIndex { $0.hasPrefix("Example") }
     #expect(section ?? .max < example ?? 0)
+  }
+
+  /// A man page indents it by five columns.
+  @Test(arguments: ["nbiot-agent", "nbiot-agent-mqtt", "nbiot-agent-https", "nbiot-gateway"])
+  func `an agent's help fits into a man page`(program: String) throws {
+    let run = try Scratch().run([program, "--help"])
+    #expect(run.status == 0 && run.output.contains("--config FILE"), "\(run.errors)")
+    for line in run.output.split(separator: "\n") where line.count > 75 {
+      Issue.record("\(line.count): \(line)")
+    }
   }
 
   @Test(arguments: [0, 5, 30, 200])

@@ -72,6 +72,7 @@ private final class Reader {
     for (number, name) in named {
       text.replace("--\(name ?? "port") \(number)", with: "--\(name ?? "port") 0")
     }
+    text = text.withFreeConsole
     if !text.contains("--port ") { text.replace("nbiot simulate", with: "nbiot simulate --port 0") }
     // So that the process is the simulator's.
     text.replace(".build/debug/nbiot simulate", with: "exec .build/debug/nbiot simulate")
@@ -86,7 +87,7 @@ private final class Reader {
   }
 
   private func withFreePorts(_ text: String) throws -> String {
-    var result = text
+    var result = text.withFreeConsole
     for number in servers.keys {
       for separator in [":", " "] where text.contains("127.0.0.1\(separator)\(number)") {
         let port = try #require(try freePort(for: number))

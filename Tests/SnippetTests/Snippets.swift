@@ -113,6 +113,8 @@ final class Scratch {
 
   /// A program in the folder that is not started yet.
   func process(_ arguments: [String], environment more: [String: String] = [:]) -> Process {
+    let command = arguments.joined(separator: " ")
+    if command.choosesPort { Issue.record("a port by number, which may be another's: \(command)") }
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = arguments
@@ -218,6 +220,17 @@ final class RunningSimulator {
 }
 
 extension String {
+  /// The text with the pages to watch on any free port.
+  var withFreeConsole: String {
+    replacing(/--console 127\.0\.0\.1:[0-9]+/, with: "--console 127.0.0.1:0")
+  }
+
+  /// Whether a simulator or a fleet in it would listen on a port by number.
+  fileprivate var choosesPort: Bool {
+    contains(/nbiot (simulate|fleet)/)
+      && contains(/--(port |mqtts? |wss? |https |control |console [0-9.]+:)[1-9]/)
+  }
+
   /// The text with `old`, which must be there, replaced everywhere.
   func replacingAll(_ old: String, by new: String) throws -> String {
     try #require(contains(old), "the snippet has no \(old) any more: change the test with it")

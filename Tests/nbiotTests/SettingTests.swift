@@ -256,7 +256,7 @@ struct SettingTests {
 
   @Test(arguments: [
     (["NBIOT_PRODUCT_KEY": "a b"], [], "NBIOT_PRODUCT_KEY: the product key must be"),
-    (["NBIOT_DEVICE_NAME": "x"], [], "NBIOT_DEVICE_NAME: the device name has 1 characters"),
+    (["NBIOT_DEVICE_NAME": "x"], [], "NBIOT_DEVICE_NAME: the device name has 1 character;"),
     (["NBIOT_ENDPOINT": "host:99999"], [], "NBIOT_ENDPOINT host:99999: "),
     ([:], ["topic = no-slash"], "agent.conf:7: topic: the topic must start with a slash"),
     (

@@ -15,6 +15,7 @@ struct UnknownNameTests {
     (["help", "ota", "chek"], "did you mean check?"), (["pub", "-h"], "did you mean publish?"),
     (["ota", "chek", "--help"], "did you mean check?"),
     (["help", "publish", "x"], "nbiot: publish has no command x: see"),
+    (["help", "fault", "x"], "nbiot: fault has no command x: see"),
     (["publish", "--topic", "--paylod", "1"], "did you mean --payload?"),
     (["publish", "--max-wait", "-1"], "The value '-1' is invalid for '--max-wait"),
     (["simulate", "--device", "x", "--port", "-1"], "--port is 0 to 65535"),
@@ -48,6 +49,16 @@ struct UnknownNameTests {
     #expect(run.status == 2)
     #expect(run.output.isEmpty)
     #expect(run.errors.contains(suggestion), "\(run.errors)")
+  }
+
+  @Test(arguments: [
+    ["fault", "add"], ["broker", "list"], ["push", "config"], ["fleet", "merge"],
+    ["fleet", "devices"],
+  ])
+  func `are not the words that a command takes: help shows its page`(words: [String]) async throws {
+    let run = try await nbiot(["help"] + words)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("USAGE: nbiot \(words[0]) "), "\(run.output)")
   }
 
   @Test(arguments: [
