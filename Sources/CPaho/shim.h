@@ -311,7 +311,7 @@ static inline int nbiot_paho_is_ended(const char *trace) {
 
 static inline int nbiot_paho_create(
     MQTTAsync *handle, const char *uri, const char *client_id, int version, void *context,
-    MQTTAsync_connectionLost *lost, MQTTAsync_messageArrived *arrived) {
+    MQTTAsync_connectionLost *lost, MQTTAsync_messageArrived *arrived, MQTTAsync_deliveryComplete *acknowledged) {
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
   struct sigaction pipe;
   int code;
@@ -323,7 +323,7 @@ static inline int nbiot_paho_create(
   code = MQTTAsync_createWithOptions(
       handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
   sigaction(SIGPIPE, &pipe, NULL);
-  if (code == MQTTASYNC_SUCCESS) code = MQTTAsync_setCallbacks(*handle, context, lost, arrived, NULL);
+  if (code == MQTTASYNC_SUCCESS) code = MQTTAsync_setCallbacks(*handle, context, lost, arrived, acknowledged);
   return code;
 }
 

@@ -60,11 +60,15 @@ struct ChannelState: ~Copyable {
   /// Since the owner was waited for in vain it has taken nothing.
   var isOwnerStalled = false
   /// How many messages were dropped for each reason since the owner last heard of it.
-  var untoldDrops = InlineArray<5, UInt32>(repeating: 0)
+  var untoldDrops = InlineArray<6, UInt32>(repeating: 0)
   /// Whether a record that tells of them waits to be polled.
   var hasDropRecord = false
   /// Whether one was made in this second: the next one is made when it is over.
   var isDropRecent = false
+  /// The packet id of the last PUBACK, until the operation has ended that it acknowledges; -1 for none.
+  var acknowledged: Int32 = -1
+  /// Whether there was one a second ago already: the operation ends right after the library has told of the PUBACK.
+  var isUnsolicited = false
   /// What the library said of TLS errors of this connection.
   var hasHandshakeError = false
 
@@ -192,11 +196,27 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     if unsafe !pointee.isDropRecent { unsafe tellDrops() }
   }
 
+  /// Counts the last PUBACK as dropped where it has ended no operation; the lock is held.
+  @inline(never)
+  func dropAcknowledgement() {
+    if unsafe pointee.acknowledged >= 0 { unsafe drop(.acknowledgement) }
+    unsafe pointee.acknowledged = -1
+    unsafe pointee.isUnsolicited = false
+  }
+
+  /// Tells of the drops of a second that is over, and of a PUBACK that has ended nothing in it; the lock is held.
+  func settleDrops() {
+    unsafe pointee.isDropRecent = false
+    if unsafe pointee.isUnsolicited { unsafe dropAcknowledgement() }
+    unsafe pointee.isUnsolicited = pointee.acknowledged >= 0
+    unsafe tellDrops()
+  }
+
   /// Tells the owner that there are drops of which it has not heard; the lock is held.
   @inline(never)
   func tellDrops() {
     var untold: UInt32 = 0
-    for reason in 1...4 { unsafe untold |= pointee.untoldDrops[reason] }
+    for reason in 1...5 { unsafe untold |= pointee.untoldDrops[reason] }
     guard unsafe untold != 0 && !pointee.hasDropRecord,
       unsafe pointee.handleGeneration == pointee.generation
     else { return }
@@ -211,7 +231,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   func takeDrops(_ head: inout RecordHead) {
     unsafe pointee.hasDropRecord = false
     var reason = 1
-    while unsafe reason < 4 && pointee.untoldDrops[reason] == 0 { reason += 1 }
+    while unsafe reason < 5 && pointee.untoldDrops[reason] == 0 { reason += 1 }
     head.detail = UInt8(truncatingIfNeeded: reason)
     head.number = unsafe pointee.untoldDrops[reason]
     // Those for another reason are told of in the next second.

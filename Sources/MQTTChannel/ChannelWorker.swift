@@ -163,8 +163,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
         #if LEDGER
         unsafe settleSockets()
         #endif
-        unsafe pointee.isDropRecent = false
-        unsafe tellDrops()
+        unsafe settleDrops()
         unsafe watchMemory()
       }
     }
@@ -439,7 +438,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
           version,
           self,
           connectionLost,
-          messageArrived
+          messageArrived,
+          acknowledged
         )
         guard code == MQTTASYNC_SUCCESS else { return code }
         unsafe nbiot_paho_ask(&pointee.turn)

@@ -15,6 +15,7 @@ func connected(
   if unsafe state.pointee.phase == .connecting {
     unsafe state.pointee.phase = .connected
     unsafe state.pointee.receiver = pthread_self()
+    unsafe state.pointee.acknowledged = -1
     #if LEDGER
     unsafe state.countConnack()
     #endif
@@ -126,26 +127,24 @@ func operationSucceeded(
   _ context: UnsafeMutableRawPointer?,
   _ data: UnsafeMutablePointer<MQTTAsync_successData>?
 ) {
-  #if !SMALL || GATEWAY
-  let quality = unsafe worstQuality(context, data)
-  #else
-  let quality = unsafe data?.pointee.alt.qos ?? 0x80
-  #endif
-  // Only a subscription has a quality that was granted; nobody looks at it for others.
-  unsafe endOperation(context, isDone: true, detail: quality)
+  unsafe endOperation(context, data, isDone: true, detail: 0x80)
+}
+
+/// Told of each PUBACK, right before the operation that it ends, if there is one.
+func acknowledged(_ context: UnsafeMutableRawPointer?, _ packetID: MQTTAsync_token) {
+  guard let state = unsafe state(context) else { return }
+  unsafe state.lock()
+  unsafe state.dropAcknowledgement()
+  unsafe state.pointee.acknowledged = packetID
+  unsafe state.unlock()
 }
 
 #if !SMALL || GATEWAY
 /// The quality that was granted to all filters of a subscription; 0x80 where one was refused.
 private func worstQuality(
-  _ context: UnsafeMutableRawPointer?,
-  _ data: UnsafeMutablePointer<MQTTAsync_successData>?
+  _ operation: UnsafeMutablePointer<ChannelOperation>,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>
 ) -> Int32 {
-  // SAFETY: the context is a place in a channel's state, which outlives the library's client, and keeps what it has
-  // until the operation has ended.
-  guard let operation = unsafe context?.assumingMemoryBound(to: ChannelOperation.self),
-    let data = unsafe data
-  else { return 0x80 }
   let count = unsafe operation.pointee.filterCount
   guard count > 1 else { return unsafe data.pointee.alt.qos }
   // A server may send fewer codes than there were filters. With one code the library has it in place of the list; the
@@ -170,17 +169,36 @@ func operationFailed(
 ) {
   // A SUBACK that refuses has that code; the end of the connection gives up what is under way with another one.
   let isRefused = unsafe data?.pointee.code == 0x80
-  unsafe endOperation(context, isDone: false, detail: isRefused ? 0x80 : 0)
+  unsafe endOperation(context, nil, isDone: false, detail: isRefused ? 0x80 : 0)
 }
 
 @inline(never)
-private func endOperation(_ context: UnsafeMutableRawPointer?, isDone: Bool, detail: Int32) {
+private func endOperation(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>?,
+  isDone: Bool,
+  detail: Int32
+) {
   // SAFETY: the context is a place in a channel's state, which outlives the library's client.
   guard let operation = unsafe context?.assumingMemoryBound(to: ChannelOperation.self),
     let state = unsafe operation.pointee.state
   else { return }
   unsafe state.lock()
   if unsafe operation.pointee.state != nil {
+    var detail = detail
+    if let data = unsafe data {
+      // The library looks the id of a PUBACK up among all operations: a subscription has no quality then, and counts as
+      // refused. Nobody looks at that of another operation.
+      if unsafe state.pointee.acknowledged == data.pointee.token {
+        unsafe state.pointee.acknowledged = -1
+      } else {
+        #if !SMALL || GATEWAY
+        detail = unsafe worstQuality(operation, data)
+        #else
+        detail = unsafe data.pointee.alt.qos
+        #endif
+      }
+    }
     #if LEDGER
     unsafe state.countAnswer(operation, isDone: isDone, detail: detail)
     #endif

@@ -84,13 +84,14 @@ extension MQTTLoss: CustomStringConvertible {
 }
 
 extension MQTTDrop: CustomStringConvertible {
-  /// What was wrong with the message.
+  /// What was wrong with it.
   public var description: String {
     switch self {
     case .tooLong: "a message is longer than the limit"
     case .noRoom: "messages come faster than they are taken"
     case .topic: "a message has a topic that none can have"
     case .quality: "a message has quality of service 2, which the platform does not have"
+    case .acknowledgement: "a PUBACK acknowledges nothing that was sent"
     }
   }
 }

@@ -106,7 +106,7 @@ public enum MQTTLoss: UInt8, Sendable {
   case oversized
 }
 
-/// Why a message was dropped.
+/// Why a message was dropped, or an acknowledgement.
 public enum MQTTDrop: UInt8, Sendable {
   /// It is longer than the limit.
   case tooLong = 1
@@ -116,4 +116,6 @@ public enum MQTTDrop: UInt8, Sendable {
   case topic = 3
   /// It has quality 2, which the platform does not have.
   case quality = 4
+  /// It is a PUBACK for a packet id under which nothing waits for one.
+  case acknowledgement = 5
 }

@@ -65,7 +65,12 @@ final class BrokerRuntime: RunningBroker.Owner {
       if port == 0 {
         isFree = true
         guard let found = BrokerConfiguration.freePort(settings.host) else {
-          return loop.makeFailedFuture(BrokerError("there is no free port on \(settings.host)"))
+          return loop.makeFailedFuture(
+            BrokerError(
+              "no free port was found on \(settings.host): give an address of this machine in digits, such as "
+                + "127.0.0.1"
+            )
+          )
         }
         port = found
       }

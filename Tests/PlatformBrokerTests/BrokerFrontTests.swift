@@ -210,6 +210,29 @@ struct BrokerFrontTests {
     #expect(bench.front.pollTimeout() == nil)
   }
 
+  /// Also where the device has subscribed to all of them.
+  @Test(arguments: [
+    ("/pk/device1/user/+", "a wildcard"), ("/pk/device1/user/#", "a wildcard"),
+    ("pk", "does not begin with /"), ("", "does not begin with /"),
+    ("/pk/device1/user/a\nb", "a control character"),
+    ("/pk/device1/user/" + String(repeating: "a", count: 112), "over 128 bytes"),
+  ])
+  func `a topic that no server may publish to is refused`(topic: String, words: String) throws {
+    let bench = FrontBench()
+    bench.connect(try bench.request(1))
+    for filter in ["/pk/device1/#", "/ext/rrpc/+/pk/device1/#"] { _ = bench.subscribe(1, filter) }
+    for kind in [PushRequest.Kind.message, .rrpc] {
+      var push = PushRequest(kind, productKey: "pk", deviceName: "device1")
+      push.topic = topic
+      push.payload = [1]
+      guard case .ended(let result) = bench.front.push(push, at: bench.now).start else {
+        Issue.record("it was sent")
+        return
+      }
+      #expect(result.outcome == .refused && result.reason.contains(words), "\(result.reason)")
+    }
+  }
+
   @Test func `a broker that ends takes its connections and sessions`() throws {
     let bench = FrontBench()
     var kept = try bench.request(1)

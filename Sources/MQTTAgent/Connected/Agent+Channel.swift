@@ -207,6 +207,7 @@ extension MQTTDrop {
     case .noRoom: "no-room"
     case .topic: "bad-topic"
     case .quality: "quality-2"
+    case .acknowledgement: "unsolicited-puback"
     }
   }
 }

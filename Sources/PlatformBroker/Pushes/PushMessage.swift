@@ -57,6 +57,7 @@ extension BrokerFront {
     case .firmware: return try firmware(request, of: device)
     case .rrpc:
       let number = "\(core.makeMessageID())"
+      if let topic = request.topic { try check(topic) }
       return call(number, request.topic, try bytes(of: request), path)
     case .topoNotify: return alink("thing.topo.add.notify", try parameters(of: request), path)
     case .subConfig:
@@ -78,6 +79,7 @@ extension BrokerFront {
       return message
     case .message:
       guard let topic = request.topic else { throw PushRefusal(reason: "the topic is missing") }
+      try check(topic)
       return PushMessage(topic: topic, payload: try bytes(of: request))
     }
   }
@@ -98,6 +100,7 @@ extension BrokerFront {
       throw PushRefusal(reason: objection)
     }
     let message = alink("thing.service.\(service)", values, device.path)
+    try check(message.topic)
     guard request.isSynchronous else { return message }
     return call("\(core.makeMessageID())", nil, message.payload, device.path)
   }
@@ -168,6 +171,19 @@ extension BrokerFront {
     message.hasIdentifier = true
     message.value = value
     return message
+  }
+
+  /// Refuses a topic that a server may not publish to (MQTT 3.1.1 Sections 1.5.3, 3.3.2.1 and 4.7), or a longer one than
+  /// the platform has.
+  private func check(_ topic: String) throws(PushRefusal) {
+    guard topic.hasPrefix("/") else { throw PushRefusal(reason: "the topic does not begin with /") }
+    guard topic.utf8.count <= 128 else { throw PushRefusal(reason: "the topic has over 128 bytes") }
+    guard !topic.contains("+"), !topic.contains("#") else {
+      throw PushRefusal(reason: "the topic has a wildcard, which only a subscription may have")
+    }
+    guard topic.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+      throw PushRefusal(reason: "the topic has a control character")
+    }
   }
 
   private func parameters(of request: PushRequest) throws(PushRefusal) -> PayloadValue {

@@ -109,7 +109,7 @@ struct GatewayCommandTests {
     try Data("a1Meter,meter1,one.secret\na1Meter,none1,one.secret\n".utf8)
       .write(to: URL(filePath: list))
     let run = try await nbiot(
-      ["gateway", "run", list, "--outbox", folder.path("outbox"), "--max-wait", "1"] + options,
+      ["gateway", "run", list, "--outbox", folder.path("outbox"), "--max-wait", "5"] + options,
       input:
         "a1Meter/none1\tuser/update\t{\"kWh\":1}\na1Meter/meter1\tuser/update\t{\"kWh\":2}\n"
         + "a1Meter/meter9\t{}\na1Meter/meter1\t{\"id\":\"1\",\"version\":\"1.0\",\"params\":{}}\n{\"id\":\"2\"}\n"

@@ -148,13 +148,12 @@ struct ListenTests {
       [
         "--exec",
         #"grep -q '"method":"thing.service' || exit 9; case $NBIOT_SERVICE in bad) exit 65;; busy) exit 75;; "#
-          + #"broken) exit 3;; text) echo hello;; slow) sleep 100;; "#
+          + #"broken) exit 3;; text) echo hello;; "#
           + #"*) printf '{"kind":"%s","secret":"%s"}' "$NBIOT_KIND" "$NBIOT_DEVICE_SECRET";; esac"#,
-        "--exec-limit", "1",
       ]
     )
     for (service, code) in [
-      ("good", 200), ("bad", 460), ("busy", 429), ("broken", 400), ("text", 400), ("slow", 400),
+      ("good", 200), ("bad", 460), ("busy", 429), ("broken", 400), ("text", 400),
     ] {
       let run = try await simulator.push("service", ["--service", service, "--wait", "20"])
       #expect(run.object?["code"] as? Int == code, "\(service): \(run.output)\(run.errors)")
@@ -166,6 +165,16 @@ struct ListenTests {
     kill(listener.process.processIdentifier, SIGTERM)
     #expect(listener.end() == 128 + SIGTERM)
     #expect(try simulator.stop().contains("DISCONNECT"))
+  }
+
+  @Test func `a command that takes too long is killed, and answers 400`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let listener = try Listener(simulator, ["--exec", "sleep 100", "--exec-limit", "0.5"])
+    let run = try await simulator.push("service", ["--service", "slow", "--wait", "20"])
+    #expect(run.object?["code"] as? Int == 400, "\(run.output)\(run.errors)")
+    kill(listener.process.processIdentifier, SIGTERM)
+    #expect(listener.end() == 128 + SIGTERM)
+    try simulator.stop()
   }
 
   @Test func `a command gets no descriptor but the standard ones`() async throws {
@@ -217,16 +226,21 @@ struct ListenTests {
     let twin = try simulator.client(try simulator.settings("mqtts"))
     _ = try listener.errors.next { $0.contains("the same identity has connected elsewhere") }
     #expect(listener.end() == 6)
+    // It ends, and does not promise half an hour's wait.
+    #expect(try !listener.errors.rest().contains(/next try is in [0-9]{4} s/))
     twin.kill()
     try simulator.stop()
   }
 
   @Test func `it ends when nothing comes for so long`() async throws {
     let simulator = try BrokerSimulator(transports: ["mqtts"])
-    let patient = try Listener(simulator, ["--max-wait", "0.2"])
-    #expect(patient.end() == 0)
-    let counting = try Listener(simulator, ["--max-wait", "0.2", "--count", "1"])
-    #expect(counting.end() == 1)
+    for (options, status) in [([], 0), (["--count", "1"], 1)] as [([String], Int32)] {
+      let run = try await nbiot(
+        ["listen", "--max-wait", "0.2"] + MQTTPublishTests.device(simulator) + options
+      )
+      #expect(run.status == status, "\(run.errors)")
+      #expect(run.errors.hasPrefix("nbiot: connected\n"), "\(run.errors)")
+    }
     try simulator.stop()
   }
 
