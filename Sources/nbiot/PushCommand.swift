@@ -128,6 +128,11 @@ struct PushCommand: ParsableCommand {
     guard payload == nil || hex == nil else {
       throw ValidationError("give --payload or --hex, not both")
     }
+    if let hex,
+      !hex.utf8.count.isMultiple(of: 2) || !hex.allSatisfy({ $0.isASCII && $0.isHexDigit })
+    {
+      throw ValidationError("--hex takes an even number of hexadecimal digits")
+    }
     let needsBytes = [PushKindArgument.raw, .rrpc, .message].contains(kind)
     guard needsBytes == (payload != nil || hex != nil) else {
       throw ValidationError(
@@ -251,7 +256,11 @@ struct PushCommand: ParsableCommand {
       let shown = text("answer").isEmpty ? text("answerHex") : text("answer")
       Console.print("answered\(code) after \(time) ms\(identifier): \(shown)")
     case "sent":
-      Console.print("sent to \(text("topic"))\(identifier); nothing answers such a message")
+      let isAnswered = !text("answerTopic").isEmpty
+      Console.print(
+        "sent to \(text("topic"))\(identifier); "
+          + (isAnswered ? "its answer was not waited for" : "nothing answers such a message")
+      )
     default: Console.complain("nbiot: \(text("reason"))")
     }
   }

@@ -139,8 +139,8 @@ extension PushResult {
     add("topic", topic)
     add("id", identifier)
     add("payload", bytes: payload)
+    if [.sent, .answered, .silent].contains(outcome) { add("answerTopic", answerTopic) }
     guard outcome == .answered || outcome == .silent else { return .object(members) }
-    add("answerTopic", answerTopic)
     add("answer", bytes: answer)
     if let code { members.append(.init("code", .integer(code))) }
     members.append(.init("milliseconds", .integer(milliseconds)))

@@ -180,6 +180,11 @@ struct BrokerPushTests {
       ["--params", #"{"power":"on"}"#, "--wait", "0.2"]
     )
     #expect(silent.status == 4 && silent.object?["outcome"] as? String == "silent")
+    let left = try await nbiot([
+      "push", "property-set", "--at", simulator.control, "--product-key", "a1B2c3D4e5F",
+      "--device-name", "device1", "--params", "{}", "--wait", "0",
+    ])
+    #expect(left.status == 0 && left.output.hasSuffix("; its answer was not waited for\n"))
     try client.unsubscribe("/sys/a1B2c3D4e5F/device1/thing/#")
     let deaf = try await simulator.push("property-set", ["--params", #"{"power":"on"}"#])
     #expect(deaf.status == 1 && deaf.object?["outcome"] as? String == "unsubscribed")
@@ -292,7 +297,8 @@ struct BrokerPushTests {
 
   @Test(arguments: [
     ["property-set"], ["raw"], ["service"], ["message", "--payload", "x"], ["error"],
-    ["raw", "--hex", "0", "--payload", "1"], ["disable", "--wait", "-1"],
+    ["raw", "--hex", "00", "--payload", "1"], ["disable", "--wait", "-1"],
+    ["raw", "--hex", "012"], ["raw", "--hex", "01zz"],
     ["firmware", "--url", "x"],
     ["property-set", "--params", "{"], ["disable", "--payload", "1"], ["nothing"],
   ])
