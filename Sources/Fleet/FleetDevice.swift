@@ -38,7 +38,8 @@ final class FleetDevice {
   private(set) var radio: VirtualRadio<SplitMix>
   private let first: Instant
   private let interval: Milliseconds
-  private let total: Int
+  /// How many reports it makes in all.
+  let total: Int
 
   init(
     _ number: Int,
@@ -77,7 +78,7 @@ final class FleetDevice {
         deviceName: Array(name.utf8).span
       )
     } catch {
-      throw .names
+      throw .name("\(given.productKey),\(name)")
     }
     guard let bytes = SecretBytes(copying: given.secret.span) else { throw .library }
     link = CoAPLink(

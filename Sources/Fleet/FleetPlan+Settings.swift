@@ -36,9 +36,14 @@ extension FleetPlan {
     mix.parts.map { "\(name($0.kind))=\($0.share)" }.joined(separator: ",")
   }
 
-  /// Faults whose devices or topics no device of the whole fleet has.
+  /// Faults whose devices or topics no device of the whole fleet has, or whose requests none makes.
   public var idleFaults: [FaultRule] {
     scenario.steps.flatMap(\.rules).filter { rule in
+      if case .answer(let status, _, let request) = rule.effect,
+        status > 999 || request == .pull || request == .registration
+      {
+        return true
+      }
       guard rule.device != nil || rule.topic != nil else { return false }
       return !(0..<devices).contains { number in
         let identity = identity(of: number)

@@ -73,9 +73,13 @@ public final class FleetRun {
     if let endpoint = plan.endpoint {
       sockets = try FleetSockets(endpoint, count: devices.count)
     }
-    busy = devices.count
+    // A device that makes no reports at all is done from the start.
+    busy = devices.count { !$0.isDone }
     for index in devices.indices { step(index) }
   }
+
+  /// How many devices start after the time of the reports, and make none.
+  public var idleDevices: Int { devices.count { $0.total == 0 } }
 
   /// Runs until all reports are delivered, or the time for that is over, or `isInterrupted` says so; once.
   ///
@@ -219,7 +223,7 @@ public final class FleetRun {
     }
     guard record.isAcceptedReport, record.replyCode.map({ $0.rawValue == 200 }) ?? true,
       let index = Int(record.peer.prefix { $0 != "#" }), devices.indices.contains(index),
-      let number = plan.template.number(in: record.payload)
+      let number = plan.template.number(in: record.payload, of: devices[index].name)
     else { return }
     records[index].add(number)
   }

@@ -75,13 +75,12 @@ extension FleetSummary {
     self.scenario = scenario
     self.seed = seed
     for field in Self.fields {
-      guard let number = value[field.name]?.integer, number >= 0, number < 1 << 48 else {
-        return nil
-      }
-      self[keyPath: field.path] = Int(number)
+      guard let number = value[field.name].flatMap(Self.count) else { return nil }
+      self[keyPath: field.path] = number
     }
-    guard let interval = value["interval"]?.integer, let duration = value["duration"]?.integer,
-      let energy = value["energy"]?.number, energy.isFinite
+    guard let interval = value["interval"]?.integer, interval > 0,
+      let duration = value["duration"]?.integer, duration >= 0,
+      let energy = value["energy"].flatMap(Self.amount)
     else { return nil }
     self.interval = Milliseconds(interval)
     self.duration = Milliseconds(duration)
@@ -109,15 +108,14 @@ extension FleetSummary {
     isMerged = value["merged"] == .boolean(true)
     isRecorded = value["recorded"] != .boolean(false)
     for member in value["security"]?.members ?? [] {
-      guard let kind = FleetSecurity(rawValue: member.name), let count = Self.count(member.value)
+      guard let kind = FleetSecurity(rawValue: member.name), let count = Self.count(member.value),
+        security.updateValue(count, forKey: kind) == nil
       else { return nil }
-      security[kind] = count
     }
     for member in value["radio"]?.members ?? [] {
-      guard let kind = Int(member.name.dropFirst(3)), let count = Self.count(member.value) else {
-        return nil
-      }
-      radio[kind] = count
+      guard let kind = (0...2).first(where: { member.name == "ecl\($0)" }),
+        let count = Self.count(member.value), radio.updateValue(count, forKey: kind) == nil
+      else { return nil }
     }
     var classes: [Int: Int] = [:]
     for element in value["deliveryClasses"]?.elements ?? [] {
@@ -127,15 +125,26 @@ extension FleetSummary {
       else { return nil }
     }
     times = DeliveryTimes(classes: classes)
-    guard times.count == delivered else { return nil }
-    cost.cpu = value["run"]?["cpuSeconds"]?.number ?? 0
-    cost.wall = value["run"]?["wallSeconds"]?.number ?? 0
+    guard times.count == delivered, isConsistent else { return nil }
+    cost.cpu = value["run"]?["cpuSeconds"].flatMap(Self.amount) ?? 0
+    cost.wall = value["run"]?["wallSeconds"].flatMap(Self.amount) ?? 0
     cost.devices = value["run"]?["deviceBytes"].flatMap(Self.count) ?? 0
     cost.process = value["run"]?["processBytes"].flatMap(Self.count) ?? 0
   }
 
+  /// Whether its numbers can be of one fleet.
+  private var isConsistent: Bool {
+    security.values.reduce(0, +) == devices && radio.values.reduce(0, +) == devices
+      && delivered + refused + waiting == reports
+  }
+
+  /// A count of which 200,000, as many as there can be parts, can be added.
   private static func count(_ value: PayloadValue) -> Int? {
-    value.integer.flatMap { (0..<1 << 48).contains($0) ? Int($0) : nil }
+    value.integer.flatMap { (0..<1 << 45).contains($0) ? Int($0) : nil }
+  }
+
+  private static func amount(_ value: PayloadValue) -> Double? {
+    value.number.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
   }
 
   /// All counts by their names; the sums of shards.

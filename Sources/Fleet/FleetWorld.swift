@@ -9,8 +9,8 @@ internal import RadioModel
 
 /// Why a fleet cannot run.
 public enum FleetError: Error, Equatable, Sendable {
-  /// The platform does not accept the product key or a device name.
-  case names
+  /// The platform does not accept the product key or the name of a device: the two, with a comma between them.
+  case name(String)
   /// OpenSSL or a security layer failed.
   case library
   /// The endpoint has no address, or no socket can be opened: the system's code.

@@ -27,7 +27,7 @@ struct ControlOptions: ParsableArguments {
     return port
   }
 
-  /// Sends one request and waits for its answer, whatever that takes: the simulator bounds it.
+  /// Sends one request and waits for its answer: as long as the request lets the simulator take, and half a minute.
   func ask(_ request: PayloadValue) throws -> PayloadValue {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw Complaint("no socket: \(PrivateFile.text(errno))") }
@@ -57,6 +57,11 @@ struct ControlOptions: ParsableArguments {
     } catch {
       throw gone
     }
+    let wait = Int((request["wait"]?.integer ?? 0) / 1_000)
+    var patience = timeval(tv_sec: wait + Self.patience, tv_usec: 0)
+    let length = socklen_t(MemoryLayout<timeval>.size)
+    // SAFETY: the system reads one local value.
+    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, length)
     var line: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while line.last != 0x0A {
@@ -65,6 +70,12 @@ struct ControlOptions: ParsableArguments {
         unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
       }
       if count < 0, errno == EINTR { continue }
+      if count < 0, errno == EAGAIN {
+        throw Complaint(
+          "what listens at \(at) does not answer: give the port that nbiot simulate --control prints",
+          .unreachable
+        )
+      }
       guard count > 0, line.count < 4 << 20 else { throw gone }
       line += buffer[..<count]
     }
@@ -73,4 +84,7 @@ struct ControlOptions: ParsableArguments {
     }
     return value
   }
+
+  /// How long a simulator may take for what it does at once, in seconds.
+  private static let patience = 30
 }

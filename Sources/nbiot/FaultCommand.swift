@@ -95,12 +95,17 @@ struct FaultCommand: ParsableCommand {
       let faults = answer["faults"]?.elements ?? []
       if faults.isEmpty { Console.complain("nbiot: there are no faults") }
       for fault in faults {
-        let left = fault["milliseconds"]?.integer.map { ", \(($0 + 999) / 1_000) s left" } ?? ""
+        let left = fault["milliseconds"]?.integer.map { ", \(Self.seconds($0)) s left" } ?? ""
         Console.print(
           "\(fault["id"]?.integer ?? 0) \(fault["fault"]?.string ?? ""): "
             + "happened \(fault["count"]?.integer ?? 0) times\(left)"
         )
       }
     }
+  }
+
+  /// Milliseconds in seconds, rounded up; whatever number an answer has.
+  private static func seconds(_ milliseconds: Int64) -> Int64 {
+    milliseconds > 0 ? (milliseconds - 1) / 1_000 + 1 : 0
   }
 }

@@ -51,7 +51,13 @@ struct FaultOption: ParsableArguments {
 
   /// All of them, in order.
   func rules() throws -> [FaultRule] {
-    try fault.flatMap { try FaultText.rules("--fault", $0) }
+    let rules = try fault.flatMap { try FaultText.rules("--fault", $0) }
+    guard rules.count <= FaultTable.limit else {
+      throw ValidationError(
+        "--fault names \(rules.count) faults: \(FaultTable.limit) are the most"
+      )
+    }
+    return rules
   }
 }
 

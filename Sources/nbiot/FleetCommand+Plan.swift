@@ -24,6 +24,11 @@ extension FleetCommand {
     (plan.radio, plan.security) = (mixes.radio, mixes.security)
     plan.template = try template()
     plan.shard = try part()
+    guard plan.shard.count <= plan.devices else {
+      throw Complaint(
+        "--shard \(shard ?? ""): the list has \(plan.devices) device(s), fewer than parts"
+      )
+    }
     if let scenario {
       plan.scenario = try Self.scenario(scenario)
       if let step = plan.scenario.steps.last, step.time >= plan.duration {
@@ -38,6 +43,12 @@ extension FleetCommand {
     let rules = try faults.rules()
     if !rules.isEmpty {
       plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
+    }
+    let count = plan.scenario.steps.reduce(0) { $0 + $1.rules.count }
+    guard count <= FaultTable.limit else {
+      throw Complaint(
+        "there are \(count) faults in --fault and --scenario: \(FaultTable.limit) are the most"
+      )
     }
     return plan
   }
@@ -132,7 +143,11 @@ extension FleetCommand {
         )
       case .nothingBeforeNumber:
         throw ValidationError(
-          "--payload-template has nothing right before {n} by which it can be found"
+          "--payload-template has nothing right before {n} by which it can be found: a text that is not all digits"
+        )
+      case .digitBehindNumber:
+        throw ValidationError(
+          "--payload-template has a digit or a placeholder right behind {n}: where the number ends could not be told"
         )
       case .tooLong(let count):
         throw ValidationError(

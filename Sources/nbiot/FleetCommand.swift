@@ -263,7 +263,7 @@ struct FleetCommand: AsyncParsableCommand {
     if words == ["devices"] { return printDevices(plan) }
     for fault in plan.idleFaults {
       Console.complain(
-        "nbiot: no device of the fleet has such a name or topic: \(fault) happens to nobody"
+        "nbiot: no device of the fleet has such a name or topic, or makes such a request: \(fault) happens to nobody"
       )
     }
     // Before the devices are made, which takes some seconds: the summary is promised from the start.
@@ -282,9 +282,9 @@ struct FleetCommand: AsyncParsableCommand {
       case .endpoint(let code):
         let reason = code > 0 ? PrivateFile.text(code) : "its name has no address"
         throw Complaint("no sockets to \(target?.host ?? ""): \(reason)", .unreachable)
-      case .names:
+      case .name(let device):
         throw Complaint(
-          "the platform does not accept the product key or the name of a device: check --device-list",
+          "the platform does not accept the product key or the name of the device \(device)",
           .usage
         )
       case .library:
@@ -292,6 +292,13 @@ struct FleetCommand: AsyncParsableCommand {
       }
     }
     if let console { Console.complain(console.line) }
+    let idle = fleet.idleDevices
+    if idle > 0 {
+      Console.complain(
+        "nbiot: \(idle) of \(plan.numbers.count) devices start after the time of the reports and make none: give "
+          + "--virtual or --for more time, or --ramp less"
+      )
+    }
     var shown = MonotonicClock.now()
     let isInteractive = Console.isInteractive
     let summary = fleet.run(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 internal import PlatformCore
+internal import PlatformFaults
 internal import PlatformSimulator
 
 extension SimulateCommand {
@@ -50,20 +51,35 @@ extension SimulateCommand {
         give: "--https"
       )
     }
-    try Contradiction.check(
-      [
-        (
-          "--fail with a code of five digits",
-          configuration.failures.contains { $0.status > 999 } && web.https == nil
-        )
-      ],
-      belongTo: "HTTPS",
-      give: "--https"
-    )
-    let failsRegistration = configuration.failures.contains { $0.kind == .registration }
+    try checkAnswers(configuration)
+  }
+
+  /// Refuses answers to requests that nobody makes in this mode.
+  private func checkAnswers(_ configuration: SimulatorConfiguration) throws {
+    let isSecure = serving.security == .dtls
+    let faults = configuration.faults.compactMap {
+      rule -> (status: Int, request: FaultedRequest?)? in
+      guard case .answer(let status, _, let request) = rule.effect else { return nil }
+      return (status, request)
+    }
+    if web.https == nil {
+      try Contradiction.check(
+        [
+          (
+            "--fail with a code of five digits", configuration.failures.contains { $0.status > 999 }
+          ),
+          ("--fault with a code of five digits", faults.contains { $0.status > 999 }),
+        ],
+        belongTo: "HTTPS",
+        give: "--https"
+      )
+    }
     if !isSecure, !mqtt.hasTLS, web.https == nil {
       try Contradiction.check(
-        [("--fail with on=register", failsRegistration)],
+        [
+          ("--fail with on=register", configuration.failures.contains { $0.kind == .registration }),
+          ("--fault with on=register", faults.contains { $0.request == .registration }),
+        ],
         belongTo: "DTLS",
         give: "--security dtls"
       )

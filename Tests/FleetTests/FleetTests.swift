@@ -48,6 +48,23 @@ struct FleetTests {
     }
   }
 
+  @Test(arguments: FleetSecurity.allCases)
+  func `a fleet whose last devices make no reports ends with the others`(
+    security: FleetSecurity
+  ) throws {
+    var plan = Self.plan(30)
+    plan.security = FleetMix([(security, 1)])
+    plan.radio = FleetMix([(0, 1)])
+    plan.duration = Milliseconds(5_000)
+    let run = try FleetRun(plan)
+    let idle = run.idleDevices
+    #expect((26...28).contains(idle))
+    let summary = run.run(isInterrupted: { false }, report: { _ in })
+    #expect(summary.reports == 30 - idle && summary.delivered == summary.reports)
+    // Not until the platform closes associations after 5 minutes, or for the whole of `settling`.
+    #expect(summary.duration < Milliseconds(60_000))
+  }
+
   @Test func `devices that share a place for their ciphers deliver`() throws {
     var plan = Self.plan(2 * FleetCiphers.limit + 3)
     plan.ramp = Milliseconds(1_000)
@@ -224,8 +241,41 @@ struct FleetPartTests {
     #expect(throws: ReportTemplate.Failure.noNumber) { try ReportTemplate("{}") }
     #expect(throws: ReportTemplate.Failure.nothingBeforeNumber) { try ReportTemplate("{n}") }
     #expect(throws: ReportTemplate.Failure.nothingBeforeNumber) { try ReportTemplate("{time}{n}") }
+    #expect(throws: ReportTemplate.Failure.nothingBeforeNumber) {
+      try ReportTemplate("{random}5{n}")
+    }
+    for behind in ["{random}", "{time}", "{device}", "{n}", "7"] {
+      #expect(throws: ReportTemplate.Failure.digitBehindNumber) {
+        try ReportTemplate("x{n}\(behind)")
+      }
+    }
     let long = String(repeating: "x", count: 1_020)
     #expect(throws: ReportTemplate.Failure.tooLong(1_030)) { try ReportTemplate(long + "{n}") }
+  }
+
+  @Test(arguments: [
+    "x{n}", "x5{n}x7{n}", "{device}-{n}", "{device}5{device}-{n}", "{random}{time}-1-{n}",
+    "{time}9{random}5x5{n}}", String(repeating: "{time}{random}", count: 40) + "x{n}",
+  ])
+  func `a report's number is found behind whatever stands before it`(text: String) throws {
+    let template = try ReportTemplate(text)
+    for device in ["node-7", "5-55-5x5", "x5"] {
+      for (number, random) in [(1, 5), (42, 55), (Int(UInt32.max), 0)] {
+        let report = template.report(
+          number: number,
+          device: device,
+          time: 1_767_225_600_000,
+          random: random
+        )
+        #expect(template.number(in: report, of: device) == number, "\(device)")
+        for count in report.indices {
+          let cut = template.number(in: Array(report[..<count]), of: device)
+          #expect(cut.map { $0 <= number } ?? true)
+        }
+      }
+    }
+    #expect(template.number(in: [], of: "node-7") == nil)
+    #expect(template.number(in: Array("-".utf8), of: "node-7") == nil)
   }
 
   @Test(arguments: [
@@ -271,6 +321,21 @@ struct FleetPartTests {
     #expect(FleetSummary(["fleet": 1, "scenario": "", "seed": "1"]) == nil)
   }
 
+  @Test(
+    arguments: [
+      ("interval", 0), ("interval", -5), ("duration", -1), ("energy", -0.5), ("devices", 99),
+      ("devices", -1), ("waiting", 0), ("bytesUp", .integer(1 << 45)),
+      ("radio", ["zzz0": 100]), ("radio", ["ecl3": 100]), ("radio", ["ecl0": 99]),
+      ("security", ["symmetric": 100, "symmetric": 100]), ("security", ["psk": 40]), ("parts", [4]),
+    ] as [(String, PayloadValue)]
+  )
+  func `a result that no fleet can have is refused`(name: String, value: PayloadValue) throws {
+    var members = try #require(Self.summary().value.members)
+    let index = try #require(members.firstIndex { $0.name == name })
+    members[index] = .init(name, value)
+    #expect(FleetSummary(.object(members)) == nil)
+  }
+
   /// A different number in each count.
   private static func summary() -> FleetSummary {
     var summary = FleetSummary()
@@ -278,9 +343,11 @@ struct FleetPartTests {
       summary[keyPath: field.path] = 100 + index
     }
     summary.delivered = 3
+    summary.reports = 3 + summary.refused + summary.waiting
     for time: Int64 in [5, 1_000, 70_000] { summary.times.add(Milliseconds(time)) }
-    summary.security = [.symmetric: 2, .preSharedKey: 1]
-    summary.radio = [0: 3]
+    summary.interval = Milliseconds(60_000)
+    summary.security = [.symmetric: 60, .preSharedKey: 40]
+    summary.radio = [0: 100]
     summary.energy = 1.5
     summary.scenario = "a"
     summary.expectations = [.init(measure: .lost, least: nil, most: 0.5)]
@@ -296,7 +363,7 @@ struct FleetPartTests {
     for field in FleetSummary.fields {
       #expect(sum[keyPath: field.path] == 2 * part[keyPath: field.path], "\(field.name)")
     }
-    #expect(sum.times.count == 6 && sum.energy == 3 && sum.radio == [0: 6] && sum.isMerged)
+    #expect(sum.times.count == 6 && sum.energy == 3 && sum.radio == [0: 200] && sum.isMerged)
   }
 
   @Test func `a class of times that is out of range, or there twice, is refused`() throws {

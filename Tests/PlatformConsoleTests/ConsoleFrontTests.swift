@@ -86,7 +86,8 @@ struct ConsoleFrontTests {
 
   /// The cookie of a new login.
   private static func cookie(_ front: ConsoleFront, _ token: String) throws -> String {
-    guard case .answer(let login) = front.react(to: request("POST", "/login", [], "token=\(token)"))
+    guard
+      case .leave(_, let login) = front.react(to: request("POST", "/login", [], "token=\(token)"))
     else { throw ConsoleError(reason: "no answer") }
     let cookie = try #require(login.fields.first { $0.name == "Set-Cookie" }?.value)
     return String(cookie.prefix { $0 != ";" })
@@ -105,18 +106,77 @@ struct ConsoleFrontTests {
     #expect(first != second && isTaken(first) && isTaken(second))
     let json = ("Content-Type", "application/json")
     let logout = Self.request("POST", "/logout", [json, ("Cookie", first)], "{}")
-    guard case .leave(let session, let answer) = front.react(to: logout) else {
+    guard case .leave(let sessions, let answer) = front.react(to: logout) else {
       Issue.record("nobody leaves")
       return
     }
-    #expect(first.hasSuffix("=\(session)"))
+    #expect(sessions.count == 1 && first.hasSuffix("=\(sessions.first ?? "")"))
     #expect(answer.fields.contains { $0.name == "Set-Cookie" && $0.value.contains("Max-Age=0") })
     #expect(!isTaken(first) && isTaken(second))
     // There are two at most.
     let third = try Self.cookie(front, token)
     #expect(isTaken(second) && isTaken(third))
-    let fourth = try Self.cookie(front, token)
-    #expect(!isTaken(second) && isTaken(third) && isTaken(fourth))
+    guard
+      case .leave(let ended, let fourth) = front.react(
+        to: Self.request("POST", "/login", [], "token=\(token)")
+      )
+    else {
+      Issue.record("no answer")
+      return
+    }
+    let cookie = String((fourth.fields.last?.value ?? "").prefix { $0 != ";" })
+    #expect(!isTaken(second) && isTaken(third) && isTaken(cookie))
+    // The pages of the oldest one follow the devices no longer.
+    #expect(ended.count == 1 && second.hasSuffix("=\(ended.first ?? "")"))
+  }
+
+  @Test func `A login is found among several cookies of its name, and all of them are logged out`()
+    throws
+  {
+    let token = ConsoleServer.makeToken()
+    let front = Self.front(token: token)
+    let (first, second) = (try Self.cookie(front, token), try Self.cookie(front, token))
+    let name = first.prefix { $0 != "=" }
+    let json = ("Content-Type", "application/json")
+    for cookies in ["\(name)=; \(first)", "\(name)=0; a=b;\(first)", "\(first); \(name)=0"] {
+      let request = Self.request("GET", "/events", [("Cookie", cookies)])
+      #expect(Self.status(front.react(to: request)) == 200, "\(cookies)")
+    }
+    let none = Self.request("GET", "/events", [("Cookie", "\(name)=0; \(name)=1; x\(first)")])
+    #expect(Self.status(front.react(to: none)) == 401)
+    let cookies = ("Cookie", "\(name)=0; \(first); \(second)")
+    let logout = Self.request("POST", "/logout", [json, cookies], "{}")
+    guard case .leave(let ended, _) = front.react(to: logout) else {
+      Issue.record("nobody leaves")
+      return
+    }
+    #expect(ended.count == 2)
+    for cookie in [first, second] {
+      let request = Self.request("GET", "/events", [("Cookie", cookie)])
+      #expect(Self.status(front.react(to: request)) == 401)
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("/", "GET, HEAD"), ("/console.js", "GET, HEAD"), ("/events", "GET"), ("/login", "POST"),
+      ("/api/faults", "GET, POST"), ("/api/faults/remove", "POST"), ("/api/push", "POST"),
+      ("/api/devices/pk/device%201", "GET"), ("/api/here", "POST"), ("/nothing", nil),
+    ] as [(String, String?)]
+  )
+  func `A method that a path does not have is refused with those that it has`(
+    path: String,
+    methods: String?
+  ) {
+    for method in ["PUT", "DELETE", "OPTIONS", "CONNECT", "HEAD", "GET"] {
+      if methods?.split(separator: ", ").contains(Substring(method)) == true { continue }
+      guard case .answer(let answer) = Self.front().react(to: Self.request(method, path)) else {
+        Issue.record("\(method) \(path) does something")
+        continue
+      }
+      #expect(answer.status == (methods == nil ? 404 : 405), "\(method) \(path)")
+      #expect(answer.fields.first { $0.name == "Allow" }?.value == methods, "\(method) \(path)")
+    }
   }
 
   @Test func `Asks for the token, and takes it as a cookie or in a header`() throws {
@@ -136,14 +196,14 @@ struct ConsoleFrontTests {
       #expect(Self.status(front.react(to: Self.request("POST", "/login", [], wrong))) == 401)
     }
     guard
-      case .answer(let login) = front.react(
+      case .leave(let ended, let login) = front.react(
         to: Self.request("POST", "/login", [], "token=\(token)")
       )
     else {
       Issue.record("no answer")
       return
     }
-    #expect(login.status == 303)
+    #expect(login.status == 303 && ended.isEmpty)
     let cookie = try #require(login.fields.first { $0.name == "Set-Cookie" }?.value)
     #expect(cookie.hasSuffix("HttpOnly; SameSite=Strict; Path=/"))
     let pair = String(cookie.prefix { $0 != ";" })

@@ -15,6 +15,8 @@ struct FleetCommandTests {
     (["--shard", "3/2"], "--shard 3/2: it is K/N, such as 2/8"),
     (["--fault", "dorp=5%"], "--fault dorp=5%: no fault is called that"),
     (["--payload-template", "{}"], "--payload-template has no {n}"),
+    (["--payload-template", "5{n}"], "a text that is not all digits"),
+    (["--payload-template", "x{n}{random}"], "where the number ends could not be told"),
     (["run"], "run is no action: there are merge and devices"),
     (["--target", "127.0.0.1:5682"], "a fleet is a load: give --target-again"),
     (["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:2"], "a fleet is a load"),
@@ -143,6 +145,7 @@ struct FleetCommandTests {
     let fleet = ["fleet", "--devices", "2", "--virtual", "1m"]
     for fault in [
       "drop,device=metre*", "answer=5.00,topic=/sys/*/get", "answer=4.03,on=auth,topic=/sys/*",
+      "answer=5.00,on=pull", "answer=5.00,on=register", "answer=30001",
     ] {
       let run = try await nbiot(fleet + ["--fault", fault])
       #expect(run.status == 0 && run.errors.contains("happens to nobody"), "\(fault)")
@@ -150,6 +153,64 @@ struct FleetCommandTests {
     for fault in ["delay=1s,device=meter000001", "answer=5.00,times=1,topic=/sys/*/post"] {
       #expect(try await nbiot(fleet + ["--fault", fault]).errors.isEmpty, "\(fault)")
     }
+  }
+
+  @Test func `more faults than a platform keeps are refused, and none is left out`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let file = folder.path("scenario.toml")
+    let text = String(repeating: "[[fault]]\nat = \"0s\"\nfault = \"drop=1%\"\n", count: 1_000)
+    try Data(text.utf8).write(to: URL(filePath: file))
+    let fleet = [
+      "fleet", "--devices", "1", "--virtual", "1m", "--settle", "0s", "--scenario", file,
+    ]
+    #expect(try await nbiot(fleet).status == 0)
+    let both = try await nbiot(fleet + ["--fault", "drop"])
+    #expect(both.status == 2 && both.errors.contains("there are 1001 faults"), "\(both.errors)")
+    let options = (0...1_000).flatMap { _ in ["--fault", "drop=1%"] }
+    for command in ["fleet", "simulate"] {
+      let run = try await nbiot([command] + options)
+      #expect(run.status == 2)
+      #expect(run.errors.contains("--fault names 1001 faults: 1000 are the most"), "\(run.errors)")
+    }
+  }
+
+  @Test func `a device that the platform would not take, and parts without devices, are named`()
+    async throws
+  {
+    let folder = try DTLSCommandTests.Folder()
+    let list = folder.path("devices.csv")
+    try writeSecret("a1B2c3D4e5F,meter1,secret\na1B2c3D4e5F,a b,secret\n", to: URL(filePath: list))
+    let fleet = ["fleet", "--virtual", "5m", "--device-list", list]
+    let wrong = try await nbiot(fleet)
+    #expect(wrong.status == 2 && wrong.errors.contains("the device a1B2c3D4e5F,a b"))
+    let parts = try await nbiot(fleet + ["--shard", "3/3"])
+    #expect(parts.status == 2 && parts.errors.contains("--shard 3/3: the list has 2 device(s)"))
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM])
+  func `a signal ends it with the summary`(number: Int32) throws {
+    let fleet = nbiotTests.process([
+      "fleet", "--devices", "2", "--interval", "1s", "--for", "1h", "--console", "0",
+    ])
+    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
+    fleet.standardOutput = output
+    fleet.standardError = errors
+    let log = OutputLines(errors)
+    try fleet.start()
+    _ = try log.next { $0.hasPrefix("console at ") }
+    kill(fleet.processIdentifier, number)
+    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+    fleet.waitUntilExit()
+    let text = String(decoding: bytes, as: UTF8.self)
+    #expect(text.hasPrefix("2 devices (2 symmetric; 2 ECL 0)"), "\(text)")
+    #expect(text.contains("by the platform's record: "), "\(text)")
+    #expect(fleet.terminationReason == .uncaughtSignal && fleet.terminationStatus == number)
+  }
+
+  @Test func `devices that start too late to report are remarked upon`() async throws {
+    let run = try await nbiot(["fleet", "--devices", "4", "--virtual", "1m", "--ramp", "2m"])
+    #expect(run.status == 0 && run.output.contains("reports: 2 made, 2 delivered"))
+    #expect(run.errors.contains("2 of 4 devices start after the time of the reports and make none"))
   }
 
   @Test func `a template's file that is missing is a usage error`() async throws {
@@ -242,5 +303,43 @@ struct FleetCommandTests {
     #expect(try await publish().status == 0)
     #expect(try await fault("add", "dorp").status == 2)
     try simulator.stop()
+  }
+
+  /// What `nbiot fault list` says to an answer.
+  private func list(_ answer: String) async throws -> Run {
+    let (listener, port) = try LoopbackSocket.takenPort()
+    defer { close(listener) }
+    let run = try StartedRun(["fault", "list", "--at", "\(port)"])
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
+    let size = socklen_t(MemoryLayout<timeval>.size)
+    _ = unsafe setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+    let connection = accept(listener, nil, nil)
+    try #require(connection >= 0)
+    defer { close(connection) }
+    let bytes = Array(answer.utf8)
+    // A program that has ended is no reason to end the test.
+    _ = unsafe send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    return try run.end()
+  }
+
+  @Test func `an answer that no simulator gives is shown, whatever numbers it has`() async throws {
+    let times = [(Int64.max, "9223372036854776"), (.min, "0"), (-1, "0"), (1, "1"), (1_001, "2")]
+    for (time, seconds) in times {
+      let fault = #"{"id":1,"fault":"drop","count":-1,"milliseconds":\#(time)}"#
+      let run = try await list(#"{"outcome":"done","faults":[5,null,\#(fault)]}"# + "\n")
+      #expect(run.status == 0 && run.output.contains("1 drop: "), "\(run.output)")
+      #expect(run.output.hasSuffix(", \(seconds) s left\n"), "\(run.output)")
+    }
+    let other = try await list("SSH-2.0-other\n")
+    #expect(other.status == 4 && other.errors.contains("is no simulator's control socket"))
+  }
+
+  @Test func `a port where somebody listens and says nothing ends with 4`() async throws {
+    let (listener, port) = try LoopbackSocket.takenPort()
+    defer { close(listener) }
+    // The system connects before anybody accepts. It takes half a minute.
+    let run = try await nbiot(["fault", "list", "--at", "\(port)"])
+    #expect(run.status == 4 && run.output.isEmpty, "\(run.output)")
+    #expect(run.errors.contains("what listens at \(port) does not answer"), "\(run.errors)")
   }
 }

@@ -209,6 +209,8 @@ struct SimulatorConsoleTests {
       (["--fail", "5.00,on=pull,on=auth"], "a part is given twice for on"),
       (["--fail", "5.00,max-age=1,max-age=2"], "a part is given twice for max-age"),
       (["--fail", "5.00,on=register"], "belongs to DTLS"),
+      (["--fault", "answer=5.00,on=register"], "--fault with on=register belongs to DTLS"),
+      (["--fault", "drop,share=5%", "--fault", "answer=30001"], "belongs to HTTPS"),
       (["--desired", "a=1", "--desired", "a=2"], "--desired is given twice for a"),
       (
         ["--assume", "pull=served", "--assume", "pull=missing"], "--assume is given twice for pull"

@@ -100,8 +100,8 @@ final class ConsoleHandler: ChannelInboundHandler {
     case .here(let stream):
       runtime.confirm(stream)
       send(ConsoleAnswer(["outcome": "done"]), context)
-    case .leave(let session, let answer):
-      runtime.endStreams(of: session)
+    case .leave(let sessions, let answer):
+      runtime.endStreams(of: sessions)
       send(answer, context)
     case .ask(let question, let make):
       // The platform bounds the time of its answer, a push's by `wait`.
@@ -132,10 +132,13 @@ final class ConsoleHandler: ChannelInboundHandler {
       wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers))),
       promise: nil
     )
-    context.write(
-      wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))),
-      promise: nil
-    )
+    // RFC 9110 Section 9.3.2: the server MUST NOT send content to HEAD; whoever asks would take it for the next answer.
+    if request.method != "HEAD" {
+      context.write(
+        wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))),
+        promise: nil
+      )
+    }
     phase = isKept ? .waiting : .closing
     let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
     guard !isKept else { return }

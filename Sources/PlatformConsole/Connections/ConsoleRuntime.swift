@@ -87,9 +87,9 @@ final class ConsoleRuntime {
     connections.first { $0.handler.stream == stream }?.handler.confirm()
   }
 
-  /// Ends the streams of a login.
-  func endStreams(of session: String) {
-    end(connections.filter { $0.handler.session == session })
+  /// Ends the streams of logins.
+  func endStreams(of sessions: [String]) {
+    end(connections.filter { $0.handler.session.map { sessions.contains($0) } ?? false })
   }
 
   private func end(_ some: [(channel: any Channel, handler: ConsoleHandler)]) {

@@ -38,17 +38,18 @@ extension ConsoleFront {
     return Self.loginPage
   }
 
-  /// Takes a token from the login page.
-  func login(_ request: ConsoleRequest) -> ConsoleAnswer {
+  /// Takes a token from the login page; the pages of a login that ends for it follow the devices no longer.
+  func login(_ request: ConsoleRequest) -> ConsoleReaction {
     guard let token = settings.token,
       Self.isEqual(PercentCoding.form(request.body)?["token"] ?? "", token)
-    else { return Self.loginPage }
+    else { return .answer(Self.loginPage) }
+    let (session, ended) = sessions.begin()
     var answer = ConsoleAnswer(303, "see /")
     answer.fields = [
       ("Location", "/"),
-      ("Set-Cookie", "\(cookieName)=\(sessions.begin()); HttpOnly; SameSite=Strict; Path=/"),
+      ("Set-Cookie", "\(cookieName)=\(session); HttpOnly; SameSite=Strict; Path=/"),
     ]
-    return answer
+    return .leave(sessions: ended.map { [$0] } ?? [], answer)
   }
 
   /// Ends the login of a browser; its pages follow the devices no longer.
@@ -57,19 +58,24 @@ extension ConsoleFront {
     answer.fields = [
       ("Set-Cookie", "\(cookieName)=; Max-Age=0; HttpOnly; SameSite=Strict; Path=/")
     ]
-    guard let session = session(of: request) else { return .answer(answer) }
-    sessions.end(session)
-    return .leave(session: session, answer)
+    let ended = logins(of: request)
+    for session in ended { sessions.end(session) }
+    return .leave(sessions: ended, answer)
   }
 
-  /// The login that a request's cookie names; `nil` without one.
-  func session(of request: ConsoleRequest) -> String? {
-    let cookies = (request.value("cookie") ?? "").split(separator: ";").map {
-      $0.drop { $0 == " " }
-    }
+  /// The login that a request's cookies name; `nil` without one.
+  func session(of request: ConsoleRequest) -> String? { logins(of: request).first }
+
+  /// The logins that a request's cookies name.
+  ///
+  /// There may be several cookies of one name (RFC 6265 Section 5.4): another server of the host can set one for a longer
+  /// path, which comes first.
+  private func logins(of request: ConsoleRequest) -> [String] {
     let name = "\(cookieName)="
-    guard let cookie = cookies.first(where: { $0.hasPrefix(name) }) else { return nil }
-    return sessions.find(String(cookie.dropFirst(name.count)))
+    return (request.value("cookie") ?? "").split(separator: ";").compactMap { part in
+      let cookie = part.drop { $0 == " " }
+      return cookie.hasPrefix(name) ? sessions.find(String(cookie.dropFirst(name.count))) : nil
+    }
   }
 
   /// Whether the Host is this machine's where nothing else tells friend from foe.

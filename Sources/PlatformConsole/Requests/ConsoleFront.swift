@@ -18,7 +18,7 @@ struct ConsoleFront: Sendable {
   func react(to request: ConsoleRequest) -> ConsoleReaction {
     if let refusal = refusal(of: request) { return .answer(refusal) }
     switch (request.method, request.path) {
-    case ("POST", "/login"): return .answer(login(request))
+    case ("POST", "/login"): return login(request)
     case ("POST", "/logout"): return logout(request)
     case ("GET", "/events"): return .events(session: session(of: request))
     case ("POST", "/api/here"):
@@ -31,11 +31,27 @@ struct ConsoleFront: Sendable {
     case ("POST", "/api/faults/remove"): return removeFault(request)
     case ("POST", "/api/push"): return push(request)
     case ("GET", let path) where path.hasPrefix("/api/devices/"): return device(path)
-    case ("GET", let path):
-      guard let page = Self.pages[path] else { return .answer(ConsoleAnswer(404, "not found")) }
-      return .answer(page)
-    default: return .answer(ConsoleAnswer(405, "there is no such request"))
+    case ("GET", let path), ("HEAD", let path):
+      return .answer(Self.pages[path] ?? Self.answerWithoutPage(path))
+    case (_, let path): return .answer(Self.answerWithoutPage(path))
     }
+  }
+
+  /// Refuses a method; RFC 9110 Section 15.5.6: the answer MUST say which ones the path has.
+  private static func answerWithoutPage(_ path: String) -> ConsoleAnswer {
+    let methods: String
+    switch path {
+    case "/login", "/logout", "/api/here", "/api/faults/remove", "/api/push": methods = "POST"
+    case "/api/faults": methods = "GET, POST"
+    case "/events",
+      _ where path.hasPrefix("/api/devices/"):
+      methods = "GET"
+    case _ where pages[path] != nil: methods = "GET, HEAD"
+    default: return ConsoleAnswer(404, "not found")
+    }
+    var answer = ConsoleAnswer(405, "this is for \(methods)")
+    answer.fields = [("Allow", methods)]
+    return answer
   }
 
   /// What a stream of events begins with; `stream` is its number, and `session` the login that it belongs to.

@@ -60,8 +60,8 @@ enum ConsoleReaction {
   case events(session: String?)
   /// A reader of events has read what it was sent.
   case here(stream: Int64)
-  /// The answer; the streams of events of this login end.
-  case leave(session: String, ConsoleAnswer)
+  /// The answer; the streams of events of these logins end.
+  case leave(sessions: [String], ConsoleAnswer)
   /// The platform is asked this, and its answer is made into one.
   case ask(PayloadValue, @Sendable (PayloadValue) -> ConsoleAnswer)
 }

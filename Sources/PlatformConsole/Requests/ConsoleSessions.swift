@@ -10,14 +10,14 @@ final class ConsoleSessions: Sendable {
 
   init(limit: Int) { self.limit = limit }
 
-  /// Begins one; what its cookie says.
-  func begin() -> String {
+  /// Begins one; what its cookie says, and the session that has ended for it, if any.
+  func begin() -> (value: String, ended: String?) {
     let value = ConsoleServer.makeToken()
-    values.withLock { values in
-      if values.count >= limit { values.removeFirst() }
+    let ended = values.withLock { values in
       values.append(value)
+      return values.count > limit ? values.removeFirst() : nil
     }
-    return value
+    return (value, ended)
   }
 
   /// The session that a cookie names, compared in a time that does not depend on which one it is.

@@ -3,8 +3,8 @@ internal import ConstrainedCore
 
 /// A separate confirmable response that has not been acknowledged yet.
 struct SeparateResponse<Peer: Hashable> {
-  /// Where the request last came from.
-  var peer: Peer
+  /// Where it is sent to, and where its acknowledgement comes from.
+  private(set) var peer: Peer
   let messageID: UInt16
   let bytes: [UInt8]
   private(set) var deadline: Instant
@@ -16,6 +16,13 @@ struct SeparateResponse<Peer: Hashable> {
     self.messageID = messageID
     self.bytes = bytes
     deadline = now + timeout
+  }
+
+  /// The same response for another address that the request came from, for as long as this one lasts.
+  func copied(to peer: Peer) -> SeparateResponse {
+    var copy = self
+    copy.peer = peer
+    return copy
   }
 
   /// Whether MAX_RETRANSMIT, 4, is exceeded.

@@ -36,6 +36,8 @@ public struct SimulatedPlatform<Peer: Hashable> {
 
   /// The maximum number of separate responses awaiting acknowledgement.
   static var maxSeparate: Int { 1_000 }
+  /// To how many addresses a separate response is sent at most.
+  static var maxAddresses: Int { 4 }
 
   /// The number of separate responses awaiting acknowledgement.
   package var waitingResponses: Int { separate.count }
@@ -134,16 +136,15 @@ public struct SimulatedPlatform<Peer: Hashable> {
       }
       return
     }
-    if let known = answered.find(peer, messageID, at: now) {
+    for known in answered.find(peer, messageID, at: now)
+    where isOfOneDevice(message, datagram, known) {
       return repeatReply(known, to: message, from: peer, at: now, output: &output)
     }
     // Unverified (`moved-device` of `Assumption`): that NAT between two transmissions makes no other message of the second.
     if configuration.assumptions.recognisesMovedDevices,
       let known = answered.find(secured: datagram, at: now)
     {
-      for index in separate.indices where separate[index].messageID == known.separateID {
-        separate[index].peer = peer
-      }
+      if let messageID = known.separateID { sendSeparately(messageID, to: peer) }
       return repeatReply(known, to: message, from: peer, at: now, output: &output)
     }
     var record = RequestRecord(kind: .other, time: now, peer: "\(peer)")
@@ -151,12 +152,39 @@ public struct SimulatedPlatform<Peer: Hashable> {
     record.bytesUp = message.count
     var response = respond(to: message, at: now, record: &record)
     if message.type == .nonConfirmable, response.isAboutOption {
-      return reject(message, from: peer, at: now, record: &record, output: &output)
+      return reject(message, datagram, from: peer, at: now, record: &record, output: &output)
     }
     record.code = response.code
     record.platformMessageID = response.platformMessageID
     send(&response, to: message, datagram, from: peer, at: now, record: &record, output: &output)
     output.record = record
+  }
+
+  /// Whether a request with the peer and the message ID of an earlier one can be of the same device.
+  ///
+  /// NAT gives an address that one device has left to another. Over DTLS the association is a part of the peer (RFC 7252
+  /// Section 9.1.1).
+  private func isOfOneDevice(
+    _ message: borrowing MessageView,
+    _ datagram: [UInt8],
+    _ known: AnsweredRequests<Peer>.Entry
+  ) -> Bool {
+    guard configuration.protection == .symmetric, datagram != known.request else { return true }
+    let earlier = known.record.device ?? self.device(of: known.request)
+    guard let earlier, let device = self.device(of: message) else { return true }
+    return device == earlier
+  }
+
+  /// Sends a separate response to another address as well.
+  ///
+  /// Not in place of the earlier one, and an acknowledgement ends it for the address alone that it comes from: anybody who
+  /// has seen the request can send it again from an address of his own.
+  private mutating func sendSeparately(_ messageID: UInt16, to peer: Peer) {
+    let known = separate.filter { $0.messageID == messageID }
+    guard let first = known.first, known.count < Self.maxAddresses,
+      separate.count < Self.maxSeparate, !known.contains(where: { $0.peer == peer })
+    else { return }
+    separate.append(first.copied(to: peer))
   }
 
   /// Answers a duplicate as the message before it.
@@ -183,6 +211,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
   /// here with a Reset (Section 4.3), which is not a response.
   private mutating func reject(
     _ message: borrowing MessageView,
+    _ datagram: [UInt8],
     from peer: Peer,
     at now: Instant,
     record: inout RequestRecord,
@@ -193,7 +222,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
     record.bytesDown = reset.count
     output.datagrams.append(Outgoing(peer: peer, bytes: reset))
     output.record = record
-    answered.insert(peer, message.messageID, record: record, reply: reset, at: now)
+    answered.insert(peer, message.messageID, kept(datagram), record: record, reply: reset, at: now)
   }
 
   private mutating func send(
@@ -232,12 +261,18 @@ public struct SimulatedPlatform<Peer: Hashable> {
     answered.insert(
       peer,
       message.messageID,
+      kept(datagram),
       record: record,
       reply: reply,
       separateID: separateID,
-      secured: record.sequence == nil ? nil : datagram,
+      isSecured: record.sequence != nil,
       at: now
     )
+  }
+
+  /// What a duplicate is compared with; over DTLS its association says whose it is.
+  private func kept(_ request: [UInt8]) -> [UInt8] {
+    configuration.protection == .symmetric ? request : []
   }
 
   static func empty(_ type: MessageType, _ messageID: UInt16) -> [UInt8] {

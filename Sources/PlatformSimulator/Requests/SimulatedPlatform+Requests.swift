@@ -72,7 +72,7 @@ extension SimulatedPlatform {
     let failure = core.nextFailure(
       kind,
       token: options.token,
-      device: kind == .authentication || kind == .registration
+      device: core.asksForDevices && (kind == .authentication || kind == .registration)
         ? claimedDevice(message, options) : nil,
       topic: kind == .report
         ? "/" + options.segments.dropFirst().joined(separator: "/") : nil,
@@ -85,12 +85,39 @@ extension SimulatedPlatform {
     return response
   }
 
-  /// Whose credentials `/auth` has, or whom a registration names, true or not, where a fault depends on that.
+  /// The device that a request is of, by its token or else by the names in it, true or not.
+  ///
+  /// Empty for a token that is nobody's; `nil` for a request that says nothing of that.
+  func device(of message: borrowing MessageView) -> String? {
+    var leniencies = LeniencyUse(configuration.platform)
+    do throws(CoAPRefusal) {
+      var options = try RequestOptions(
+        message,
+        tokenOption: configuration.tokenOption,
+        takesQuery: configuration.assumptions.takesQuery
+      )
+      try options.settleToken(tokenOption: configuration.tokenOption, &leniencies)
+      guard let token = options.token else { return claimedDevice(message, options) }
+      return core.session(withToken: token)?.device.path ?? ""
+    } catch {
+      return nil
+    }
+  }
+
+  /// The same of a request as it came.
+  func device(of request: [UInt8]) -> String? {
+    do throws(MessageFormatError) {
+      return device(of: try MessageView(request.span))
+    } catch {
+      return nil
+    }
+  }
+
+  /// Whose credentials `/auth` has, or whom a registration names, true or not.
   private func claimedDevice(
     _ message: borrowing MessageView,
     _ options: RequestOptions
   ) -> String? {
-    guard core.asksForDevices else { return nil }
     let format: PayloadValue.Format = options.contentFormat == 60 ? .cbor : .json
     let form = PayloadValue(Self.bytes(of: message.payload), format)
     guard let product = form?["productKey"]?.string, let name = form?["deviceName"]?.string else {

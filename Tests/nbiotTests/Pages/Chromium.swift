@@ -84,12 +84,12 @@ final class Chromium {
     try await run("return String(\(script))") as? String ?? ""
   }
 
-  /// Waits until an expression is true.
+  /// Waits until an expression is true, for a minute and more.
   func wait(
     for expression: String,
     _ location: SourceLocation = #_sourceLocation
   ) async throws {
-    for _ in 0..<200 {
+    for _ in 0..<1_200 {
       if try await run("return !!(\(expression))") as? Bool == true { return }
       try await Task.sleep(for: .milliseconds(50))
     }
@@ -144,8 +144,8 @@ final class Chromium {
 
   /// One request on a connection of its own: FoundationNetworking cannot read the driver's headers.
   private func exchange(_ method: String, _ path: String, _ body: Data) throws -> Data {
-    // What is never answered fails after half a minute, and holds up no other test.
-    guard let descriptor = try? LoopbackSocket.stream(to: port) else {
+    // What is never answered fails after two minutes, which is enough for a browser to start, and holds up no other test.
+    guard let descriptor = try? LoopbackSocket.stream(to: port, patience: 120) else {
       throw Failure(description: "the driver does not listen")
     }
     defer { Foundation.close(descriptor) }
@@ -166,7 +166,9 @@ final class Chromium {
       }
       let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
       guard count > 0 else {
-        throw Failure(description: "the driver has closed the connection, or not answered in 30 s")
+        throw Failure(
+          description: "the driver has closed the connection, or not answered in 2 minutes"
+        )
       }
       answer += buffer[..<count]
     }
