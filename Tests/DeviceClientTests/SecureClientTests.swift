@@ -38,9 +38,9 @@ struct SecureClientTests {
 
     /// A client of the server's; one that is not patient is for tests in which datagrams are lost.
     ///
-    /// Three transmissions without an answer, and a hello without one, cost an association. With a timeout of 600
-    /// ms a server that a busy machine holds up for more than four seconds loses one so, and the device makes another,
-    /// as it should.
+    /// Three transmissions without an answer, and a hello without one, cost an association. With a timeout of
+    /// 1.5 s a server that a busy machine holds up for more than ten seconds loses one so, and the device makes
+    /// another, as it should.
     func client(port: Int, isPatient: Bool = false) -> DeviceClientConfiguration {
       var configuration = DeviceClientConfiguration(
         productKey: "a1B2c3D4e5F",
@@ -50,7 +50,7 @@ struct SecureClientTests {
       )
       configuration.security = .certificate(PlatformTrust(authorities: issued.authority))
       configuration.settings.timing = TransmissionParameters(
-        acknowledgementTimeout: Milliseconds(isPatient ? 30_000 : 600),
+        acknowledgementTimeout: Milliseconds(isPatient ? 30_000 : 1_500),
         maxRetransmit: 4
       )
       if isPatient { configuration.dtls.idleLimit = nil }

@@ -80,7 +80,7 @@ struct InterruptedPublishTests {
   @Test func `a report that waits for its turn is not sent, and one that never went is refused`()
     throws
   {
-    let platform = try StubPlatform { $0.number == 0 ? .putOff(0xA3, seconds: 60) : .init(0x45) }
+    let platform = try StubPlatform { $0.number == 0 ? .putOff(0xA3, seconds: 3_600) : .init(0x45) }
     let waiting = try Running(platform.port)
     try waiting.write("1\n2\n")
     while platform.requests(to: "/update").isEmpty { usleep(1_000) }
