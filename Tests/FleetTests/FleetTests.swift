@@ -255,7 +255,7 @@ struct FleetPartTests {
 
   @Test(arguments: [
     "x{n}", "x5{n}x7{n}", "{device}-{n}", "{device}5{device}-{n}", "{random}{time}-1-{n}",
-    "{time}9{random}5x5{n}}", String(repeating: "{time}{random}", count: 40) + "x{n}",
+    "{time}9{random}5x5{n}}", String(repeating: "{time}{random}", count: 3) + "x{n}",
   ])
   func `a report's number is found behind whatever stands before it`(text: String) throws {
     let template = try ReportTemplate(text)
