@@ -111,7 +111,7 @@ struct MQTTConnectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "sign: each CONNECT is signed; https: an authentication over HTTPS gives a user name and password for 7 days, "
-        + "which --session-file keeps."
+        + "which a command with --session-file keeps there."
     )
   )
   var authentication = AuthenticationArgument.sign

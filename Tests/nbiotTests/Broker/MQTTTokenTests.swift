@@ -162,7 +162,7 @@ struct MQTTTokenTests {
   @Test func `the help does not promise listen a session file`() async throws {
     let run = try await nbiot(["listen", "--help"])
     let words = run.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    #expect(words.contains("which --session-file keeps where a command has it"), "\(words)")
+    #expect(words.contains("which a command with --session-file keeps there"), "\(words)")
   }
 
   @Test func `doctor says that it is CONNECT that failed`() async throws {
