@@ -26,7 +26,9 @@ package final class StubPlatform: Sendable {
       self.rest = rest
     }
 
-    /// 4.29 or 5.03 with Max-Age. On a busy machine minutes may pass before a test goes on.
+    /// 4.29 or 5.03 with Max-Age.
+    ///
+    /// On a busy machine minutes may pass before a test goes on.
     package static func putOff(_ code: UInt8, seconds: UInt16) -> Answer {
       Answer(code, [0xD2, 1, UInt8(seconds >> 8), UInt8(seconds & 0xFF)])
     }
