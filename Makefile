@@ -118,7 +118,7 @@ consumers: deps-mqtt
 SMALL_TESTS := CoAPMessageTests CoAPExchangeTests PlatformTests CoAPLinkTests DeviceStoreTests AgentTests
 test-small: deps
 	NBIOT_TESTS='$(SMALL_TESTS)' swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL -Xswiftc -DSMALL_REPORTS \
-	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
+	  --experimental-maximum-parallelization-width 64 --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
 
 lint: house
 	@packaging/version.sh --check

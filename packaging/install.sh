@@ -99,8 +99,8 @@ done
 cat > "$generated/nbiot-device-config.cmake" << END
 # find_package(nbiot-device), then target_link_libraries(program nbiot::device), nbiot::device-mqtt or
 # nbiot::device-https.
-# Places count from this file, so that it is good within a sysroot as well.
-get_filename_component(nbiot_libdir "\${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
+# Places count from this file, so that it is good within a sysroot as well; it may be found through a link, /lib.
+get_filename_component(nbiot_libdir "\${CMAKE_CURRENT_LIST_DIR}/../.." REALPATH)
 get_filename_component(nbiot_include "\${nbiot_libdir}/$(realpath -ms --relative-to="$libdir" "$prefix/include")" ABSOLUTE)
 foreach(nbiot_suffix "" "-mqtt" "-https")
   set(nbiot_library "\${nbiot_libdir}/libnbiot-device\${nbiot_suffix}.so.$major")

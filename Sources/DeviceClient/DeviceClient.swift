@@ -450,7 +450,8 @@ public final class DeviceClient: Sendable {
     }
   }
 
-  /// How many connections could not be followed: of these the ledger has packets alone, without TLS, TCP and IP.
+  /// How many connections could not be followed: of these the ledger has packets alone, and what TLS, TCP and
+  /// IP add to the others is too low by as much.
   package var missedConnections: Int { core.missedConnections }
 
   /// Why the last write of the DTLS session to the session file failed, which costs the next start

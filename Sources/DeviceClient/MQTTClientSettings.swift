@@ -140,7 +140,8 @@ public enum MQTTClientEvent: Sendable {
   case subscriptionRefused(String)
   /// The platform has refused all subscriptions: nothing will come before the next connection.
   case allSubscriptionsRefused
-  /// So many messages were dropped before anybody saw them, since the last event for the same reason.
+  /// So many messages, or acknowledgements of nothing, were dropped before anybody saw them, since the last event for
+  /// the same reason.
   case dropped(MQTTDrop, count: UInt32)
   /// A message of the platform was refused or dropped, for that reason.
   case refused(topic: String, DownlinkFault)

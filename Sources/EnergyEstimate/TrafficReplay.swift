@@ -45,7 +45,8 @@ public struct TrafficReplay: Sendable {
     reports = max(1, capture.reports)
     answers = capture.ledger[.answer, .down].datagrams
     tokens = capture.ledger[.authentication, .down].datagrams
-    reportSpan = capture.reportSpan ?? 0
+    // Of times that run backwards nothing is known.
+    reportSpan = capture.runsBackwards ? 0 : capture.reportSpan ?? 0
   }
 
   /// Lets a radio send and receive them as `plan` has it: what it used.

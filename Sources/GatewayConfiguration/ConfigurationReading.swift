@@ -165,7 +165,7 @@ struct ConfigurationReading {
     switch member.content {
     case .integer(let value):
       number = Int(clamping: value)
-    // Without `rounded`, for which a program would have to link the library of mathematics.
+    // Not `rounded`: programs would have to link libm for it.
     case .double(let value) where abs(value) < 1e15 && Double(Int64(value)) == value:
       number = Int(clamping: Int64(value))
     case .text(let text) where Int(text) != nil:

@@ -31,7 +31,7 @@ let helpText: StaticString = """
     timestamp = yes|no    send the time when authenticating (no)
     proxy = yes|no        use the proxy that https_proxy names (no)
     payload-limit = BYTES 1 to 131072 (131072); outbox-bytes (1048576) must
-                          exceed it by 1024
+                          be at least 1024 larger
 
   SIGTERM ends it, and undelivered reports stay; SIGHUP reads the
   configuration again; SIGUSR1 prints counters.

@@ -130,7 +130,7 @@ public struct ChannelCounters: Sendable {
   public var connects = 0
   /// Messages taken.
   public var received = 0
-  /// Messages dropped.
+  /// Messages, and acknowledgements of nothing, dropped.
   public var dropped = 0
   /// Connections that were cut because the library took too much memory.
   public var cuts = 0

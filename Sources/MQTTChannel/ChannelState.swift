@@ -59,7 +59,7 @@ struct ChannelState: ~Copyable {
   var receiver: pthread_t?
   /// Since the owner was waited for in vain it has taken nothing.
   var isOwnerStalled = false
-  /// How many messages were dropped for each reason since the owner last heard of it.
+  /// How many messages or acknowledgements were dropped for each reason since the owner last heard of it.
   var untoldDrops = InlineArray<6, UInt32>(repeating: 0)
   /// Whether a record that tells of them waits to be polled.
   var hasDropRecord = false
@@ -189,7 +189,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     return true
   }
 
-  /// Counts a message that was dropped, and tells the owner, once a second; the lock is held.
+  /// Counts a message or an acknowledgement that was dropped, and tells the owner, once a second; the lock is held.
   func drop(_ reason: MQTTDrop) {
     unsafe pointee.counters.dropped += 1
     unsafe pointee.untoldDrops[Int(reason.rawValue)] &+= 1

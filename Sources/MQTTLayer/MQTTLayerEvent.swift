@@ -22,7 +22,7 @@ public enum MQTTLayerEvent: Equatable, Sendable {
   /// A message has come: `MQTTLayer.topic` and `payload`; `isRepeated` is its flag DUP, by which the server says that
   /// it has sent it before (MQTT 3.1.1 Section 3.3.1.1).
   case message(MQTTQuality, isRepeated: Bool = false)
-  /// So many messages were dropped since the last event for the same reason.
+  /// So many messages, or acknowledgements of nothing, were dropped since the last event for the same reason.
   case dropped(MQTTDrop, count: UInt32 = 1)
 }
 

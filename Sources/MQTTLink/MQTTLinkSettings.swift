@@ -82,7 +82,7 @@ public enum MQTTLinkEvent: Equatable, Sendable {
   case registered
   /// It has none: `MQTTLink.registrationFailure`.
   case registrationFailed
-  /// So many messages were dropped since the last event for the same reason.
+  /// So many messages, or acknowledgements of nothing, were dropped since the last event for the same reason.
   case dropped(MQTTDrop, count: UInt32 = 1)
 }
 

@@ -75,7 +75,8 @@ package final class StreamTraffic: @unchecked Sendable {
     return ledger
   }
 
-  /// How many connections could not be followed: of these the ledger has messages alone.
+  /// How many connections could not be followed: of these the ledger has messages alone, and what TLS, TCP and IP add
+  /// to the others is too low by as much.
   package var missedConnections: Int {
     var counts = nbiot_wire_counts()
     _ = unsafe nbiot_wire_read(wire, &counts)

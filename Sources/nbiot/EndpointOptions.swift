@@ -6,7 +6,7 @@ struct EndpointOption: ParsableArguments {
   @Option(
     name: .customLong("endpoint"),
     help: ArgumentHelp(
-      "The platform's address (default: NBIOT_ENDPOINT, else the real platform's).",
+      "The platform's address (default: NBIOT_ENDPOINT, else the configuration's, else the real one's).",
       valueName: "host:port"
     ),
     transform: EndpointArgument.read

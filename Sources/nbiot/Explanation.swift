@@ -5,8 +5,8 @@ enum Explanation {
   static let sources = """
     An option takes precedence over the environment (NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME, NBIOT_ENDPOINT, \
     NBIOT_DEVICE_SECRET), and the environment over --config FILE, the configuration of an agent. A file of \
-    nbiot-agent-mqtt or nbiot-agent-https is known by a key that only that agent has, such as transport, and \
-    selects --transport mqtt or https. Besides the device and the endpoint these keys are used: of nbiot-agent \
+    nbiot-agent-mqtt, nbiot-gateway or nbiot-agent-https is known by its transport, by its endpoint's scheme or by \
+    a key that nbiot-agent does not have, and selects --transport mqtt or https. Besides the device and the endpoint these keys are used: of nbiot-agent \
     client-id, security, ca-file, server-name, allow-common-name, dtls-key, sign-method, accept, timing, \
     token-option, and for publish topic and format; of nbiot-agent-mqtt client-id, ca-file, sign-method, topic, \
     websocket, websocket-path, tls, keep-alive, clean-session, in-flight, notices, answer-time and thing-model; of \

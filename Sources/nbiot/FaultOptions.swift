@@ -52,10 +52,9 @@ struct FaultOption: ParsableArguments {
   /// All of them, in order.
   func rules() throws -> [FaultRule] {
     let rules = try fault.flatMap { try FaultText.rules("--fault", $0) }
-    guard rules.count <= FaultTable.limit else {
-      throw ValidationError(
-        "--fault names \(rules.count) faults: \(FaultTable.limit) are the most"
-      )
+    let count = rules.count { !$0.isMomentary }
+    guard count <= FaultTable.limit else {
+      throw ValidationError("--fault names \(count) faults: \(FaultTable.limit) are the most")
     }
     return rules
   }

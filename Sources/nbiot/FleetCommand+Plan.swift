@@ -26,7 +26,8 @@ extension FleetCommand {
     plan.shard = try part()
     guard plan.shard.count <= plan.devices else {
       throw Complaint(
-        "--shard \(shard ?? ""): the list has \(plan.devices) device(s), fewer than parts"
+        "--shard \(shard ?? ""): there are \(plan.shard.count) parts, and the list has only "
+          + EstimatePage.count(plan.devices, "device")
       )
     }
     if let scenario {
@@ -44,11 +45,15 @@ extension FleetCommand {
     if !rules.isEmpty {
       plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
     }
-    let count = plan.scenario.steps.reduce(0) { $0 + $1.rules.count }
-    guard count <= FaultTable.limit else {
-      throw Complaint(
-        "there are \(count) faults in --fault and --scenario: \(FaultTable.limit) are the most"
-      )
+    let table = FaultTable()
+    for step in plan.scenario.steps {
+      let now = Instant(milliseconds: 0) + step.time
+      guard step.rules.allSatisfy({ table.add($0, at: now) != nil }) else {
+        throw Complaint(
+          "\(step.time.count / 1_000) s after the start --fault and --scenario have over \(FaultTable.limit) faults at "
+            + "once: give them an end (for=)"
+        )
+      }
     }
     return plan
   }
@@ -143,11 +148,12 @@ extension FleetCommand {
         )
       case .nothingBeforeNumber:
         throw ValidationError(
-          "--payload-template has nothing right before {n} by which it can be found: a text that is not all digits"
+          "--payload-template has nothing right before {n} by which it can be found: give it a text that is not all "
+            + "digits"
         )
       case .digitBehindNumber:
         throw ValidationError(
-          "--payload-template has a digit or a placeholder right behind {n}: where the number ends could not be told"
+          "--payload-template has a digit or a placeholder right after {n}, so that the number's end cannot be found"
         )
       case .tooLong(let count):
         throw ValidationError(

@@ -263,7 +263,8 @@ struct FleetCommand: AsyncParsableCommand {
     if words == ["devices"] { return printDevices(plan) }
     for fault in plan.idleFaults {
       Console.complain(
-        "nbiot: no device of the fleet has such a name or topic, or makes such a request: \(fault) happens to nobody"
+        "nbiot: \(fault) happens to nobody: no device of the fleet has that name or topic, makes that request or "
+          + "understands that code"
       )
     }
     // Before the devices are made, which takes some seconds: the summary is promised from the start.
@@ -295,8 +296,8 @@ struct FleetCommand: AsyncParsableCommand {
     let idle = fleet.idleDevices
     if idle > 0 {
       Console.complain(
-        "nbiot: \(idle) of \(plan.numbers.count) devices start after the time of the reports and make none: give "
-          + "--virtual or --for more time, or --ramp less"
+        "nbiot: \(idle) of \(plan.numbers.count) devices start after the time of the reports and make none: raise "
+          + "--virtual or --for, or lower --ramp"
       )
     }
     var shown = MonotonicClock.now()

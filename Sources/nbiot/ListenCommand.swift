@@ -152,7 +152,7 @@ struct ListenCommand: AsyncParsableCommand {
         // The first connection is tried once: what it failed by is the program's last word.
         case .connectFailed(let failure, _) where !connection.isMade.load(ordering: .relaxed):
           return connection.failure.withLock { $0 = failure }
-        // What ends the program is its last word, too.
+        // So is what ends the program.
         case .disconnected(.kicked, _), .disconnected(.suspectedTwin, _): return
         default: break
         }
@@ -246,9 +246,6 @@ struct ListenCommand: AsyncParsableCommand {
       Console.complain("nbiot: connected" + (hasSession ? ", the session goes on" : ""))
     case .connectFailed(let failure, let wait):
       Console.complain("nbiot: \(failure); the next try is in \(seconds(wait))")
-    case .disconnected(let reason, _) where reason == .kicked || reason == .suspectedTwin:
-      // The program ends.
-      Console.complain("nbiot: \(reason)")
     case .disconnected(let reason, let wait):
       Console.complain(
         "nbiot: \(reason); the next try is "

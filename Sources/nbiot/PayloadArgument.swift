@@ -109,7 +109,7 @@ enum DataArgument: Equatable {
     return bytes
   }
 
-  /// What a message takes at most, for input of which so many bytes are read; whole mebibytes are none of a message.
+  /// What a message takes at most, for input of which so many bytes are read; a limit of whole mebibytes is that of a file.
   static func most(_ limit: Int) -> String {
     guard limit % 1_048_576 > 0 else { return "nbiot reads at most \(limit >> 20) MiB" }
     // Hexadecimal digits take five times as much.

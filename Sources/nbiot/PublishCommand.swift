@@ -186,8 +186,8 @@ struct PublishCommand: AsyncParsableCommand {
       let missed = client.missedConnections
       if missed > 0 {
         Console.complain(
-          "nbiot: the ledger has packets alone, without what TLS, TCP and IP add, of "
-            + "\(EstimatePage.count(missed, "connection")) that could not be followed: is there a descriptor left (ulimit -n)?"
+          "nbiot: \(EstimatePage.count(missed, "connection")) could not be followed (out of descriptors? see ulimit "
+            + "-n): the ledger has too little of what TLS, TCP and IP add"
         )
       }
       let page = LedgerPage(

@@ -16,7 +16,7 @@ struct FleetCommandTests {
     (["--fault", "dorp=5%"], "--fault dorp=5%: no fault is called that"),
     (["--payload-template", "{}"], "--payload-template has no {n}"),
     (["--payload-template", "5{n}"], "a text that is not all digits"),
-    (["--payload-template", "x{n}{random}"], "where the number ends could not be told"),
+    (["--payload-template", "x{n}{random}"], "so that the number's end cannot be found"),
     (["run"], "run is no action: there are merge and devices"),
     (["--target", "127.0.0.1:5682"], "a fleet is a load: give --target-again"),
     (["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:2"], "a fleet is a load"),
@@ -165,7 +165,16 @@ struct FleetCommandTests {
     ]
     #expect(try await nbiot(fleet).status == 0)
     let both = try await nbiot(fleet + ["--fault", "drop"])
-    #expect(both.status == 2 && both.errors.contains("there are 1001 faults"), "\(both.errors)")
+    #expect(
+      both.status == 2 && both.errors.contains("have over 1000 faults at once"),
+      "\(both.errors)"
+    )
+    // Each is over when the next one begins.
+    let brief = (0..<1_001).map {
+      "[[fault]]\nat = \"\($0 * 10)ms\"\nfault = \"drop=1%,for=10ms\"\n"
+    }
+    try Data(brief.joined().utf8).write(to: URL(filePath: file))
+    #expect(try await nbiot(fleet).status == 0)
     let options = (0...1_000).flatMap { _ in ["--fault", "drop=1%"] }
     for command in ["fleet", "simulate"] {
       let run = try await nbiot([command] + options)
@@ -184,7 +193,10 @@ struct FleetCommandTests {
     let wrong = try await nbiot(fleet)
     #expect(wrong.status == 2 && wrong.errors.contains("the device a1B2c3D4e5F,a b"))
     let parts = try await nbiot(fleet + ["--shard", "3/3"])
-    #expect(parts.status == 2 && parts.errors.contains("--shard 3/3: the list has 2 device(s)"))
+    #expect(
+      parts.status == 2
+        && parts.errors.contains("--shard 3/3: there are 3 parts, and the list has only 2 devices")
+    )
   }
 
   @Test(arguments: [SIGINT, SIGTERM])

@@ -93,7 +93,7 @@ public struct FirmwarePush: Sendable {
 
   /// The same for an offer that has been read.
   public mutating func decide(_ offer: FileOffer, running: Span<UInt8>) -> FirmwareDecision {
-    // First, because the platform may push again the version that it has not heard of yet, its file gone.
+    // First: the platform may push the running version again before it has heard of it, when its file is gone.
     if offer.version.bytes.isEqual(to: running) { return .alreadyInstalled }
     if let fault = offer.fault(isConfiguration: false) { return .refuse(.file(fault)) }
     let isKnown = offer.version == version && offer.digest == digest

@@ -178,7 +178,8 @@ extension BrokerFront {
   private func check(_ topic: String) throws(PushRefusal) {
     guard topic.hasPrefix("/") else { throw PushRefusal(reason: "the topic does not begin with /") }
     guard topic.utf8.count <= 128 else { throw PushRefusal(reason: "the topic has over 128 bytes") }
-    guard !topic.contains("+"), !topic.contains("#") else {
+    // Of bytes: behind either a combining mark makes another Character.
+    guard !topic.utf8.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }) else {
       throw PushRefusal(reason: "the topic has a wildcard, which only a subscription may have")
     }
     guard topic.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
