@@ -195,8 +195,9 @@ final class HTTPSCore: ClientCore, Sendable {
     switch event {
     case .authenticated:
       state.hasFailed = false
-      state.callers.endConnecting(.success(()), &completions)
+      // Before those who wait for it: what has been told of is known when they go on.
       tell(.authenticated, &completions)
+      state.callers.endConnecting(.success(()), &completions)
     case .authenticationFailed:
       state.hasFailed = true
       let error = DeviceClientError.httpsAuthentication(state.link.failure, state.link.message)

@@ -106,6 +106,8 @@ extension MQTTCore {
     _ state: inout State,
     _ completions: inout Completions
   ) {
+    // Before those who wait for it: what has been told of is known when they go on.
+    if let onEvent = gateway?.onEvent { completions.actions.append { onEvent(event) } }
     switch event {
     case .session(.online(let number)):
       state.endWaiters(of: number, isOnline: true, .success(()), &completions)
@@ -120,8 +122,6 @@ extension MQTTCore {
       }
     case .session, .listening, .deaf: break
     }
-    guard let onEvent = gateway?.onEvent else { return }
-    completions.actions.append { onEvent(event) }
   }
 }
 

@@ -292,26 +292,26 @@ final class MQTTCore: ClientCore, Sendable {
     case .connected(let hasSession):
       if !hasSession { state.granted.removeAll() }
       for id in state.deliveries.keys { state.deliveries[id]?.noteConnection(at: now) }
-      state.callers.endConnecting(.success(()), &completions)
       tell(.connected(hasSession: hasSession), &completions)
+      state.callers.endConnecting(.success(()), &completions)
     case .connectFailed:
       let failure = state.link.device.failure
       let error = DeviceClientError.connection(failure)
+      tell(.connectFailed(failure, retryAfter: Self.rest(state.link, at: now)), &completions)
       state.callers.endConnecting(.failure(error), &completions)
       state.callers.failQueue(error, &completions)
-      tell(.connectFailed(failure, retryAfter: Self.rest(state.link, at: now)), &completions)
       if failure.isLasting { state.inbox.end(error, &completions) }
     case .disconnected:
       let reason = state.link.device.rest.reason
       let rest = Self.rest(state.link, at: now)
-      failReplies(&state, because: reason, &completions)
       tell(.disconnected(reason, retryAfter: rest), &completions)
+      failReplies(&state, because: reason, &completions)
       if reason == .kicked || reason == .suspectedTwin {
         state.inbox.end(.resting(reason, left: rest), &completions)
       }
     case .closed:
-      failReplies(&state, because: .none, &completions)
       tell(.closed, &completions)
+      failReplies(&state, because: .none, &completions)
     case .report: finishReport(id, ending, &state, &completions, at: now)
     case .downlink: takeMessage(&state, &completions, at: now)
     case .subscription(let index, let isGranted):
@@ -333,7 +333,7 @@ final class MQTTCore: ClientCore, Sendable {
     }
   }
 
-  /// Tells the owner of an event, once the lock is released.
+  /// Tells the owner of an event, once the lock is released, and before those go on who wait for it.
   func tell(_ event: MQTTClientEvent, _ completions: inout Completions) {
     guard let onEvent = settings.onEvent else { return }
     completions.actions.append { onEvent(event) }
