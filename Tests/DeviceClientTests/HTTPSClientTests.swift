@@ -153,11 +153,15 @@ struct HTTPSClientTests {
     let events = Mutex<[HTTPSClientEvent]>([])
     // This server's field Date is of 1994.
     let client = try client(peer, clientID: "late") {
-      $0.onEvent = { event in events.withLock { $0.append(event) } }
+      // Slowly: `connect` returns afterwards.
+      $0.onEvent = { event in
+        usleep(20_000)
+        events.withLock { $0.append(event) }
+      }
     }
     try await client.connect()
-    await client.close()
     let told = events.withLock { $0 }
+    await client.close()
     #expect(told.count == 2 && told.last == .authenticated)
     guard case .wrongClock(let seconds) = told.first else {
       Issue.record("\(told)")

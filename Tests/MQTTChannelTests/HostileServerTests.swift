@@ -117,19 +117,7 @@ struct HostileServerTests {
       }
       connection.waitForEnd()
     }
-    let client = try connected(server)
-    let filters: [UInt8] = (0..<16).flatMap { (number: Int) -> [UInt8] in
-      Array("a/\(number)".utf8) + [0]
-    }
-    for (number, quality) in [(1, nil), (2, .atLeastOnce)] as [(UInt32, MQTTQuality?)] {
-      let isAsked = client.channel.subscribe(
-        toAll: filters.span,
-        quality: .atLeastOnce,
-        number: number
-      )
-      #expect(isAsked)
-      #expect(client.next() == .event(.subscribed(number, quality)))
-    }
+    try checkSubscriptions(server, filters: 16)
   }
 
   @Test func `quality 2 is never handed over`() throws {
@@ -172,6 +160,23 @@ struct HostileServerTests {
     #expect(client.next(seconds: 3) == nil)
   }
 
+  /// Subscribes to so many filters twice: the first time it is refused, the second time granted.
+  private func checkSubscriptions(_ server: FakeServer, filters count: Int) throws {
+    let client = try connected(server)
+    let filters: [UInt8] = (0..<count).flatMap { (number: Int) -> [UInt8] in
+      Array("a/\(number)".utf8) + [0]
+    }
+    for (number, quality) in [(1, nil), (2, .atLeastOnce)] as [(UInt32, MQTTQuality?)] {
+      let isAsked = client.channel.subscribe(
+        toAll: filters.span,
+        quality: .atLeastOnce,
+        number: number
+      )
+      #expect(isAsked)
+      #expect(client.next() == .event(.subscribed(number, quality)))
+    }
+  }
+
   /// The library takes it for the answer, and knows of no quality then.
   @Test(arguments: [1, 16])
   func `a PUBACK for a SUBSCRIBE is a refusal`(count: Int) throws {
@@ -186,19 +191,7 @@ struct HostileServerTests {
       }
       connection.waitForEnd()
     }
-    let client = try connected(server)
-    let filters: [UInt8] = (0..<count).flatMap { (number: Int) -> [UInt8] in
-      Array("a/\(number)".utf8) + [0]
-    }
-    for (number, quality) in [(1, nil), (2, .atLeastOnce)] as [(UInt32, MQTTQuality?)] {
-      let isAsked = client.channel.subscribe(
-        toAll: filters.span,
-        quality: .atLeastOnce,
-        number: number
-      )
-      #expect(isAsked)
-      #expect(client.next() == .event(.subscribed(number, quality)))
-    }
+    try checkSubscriptions(server, filters: count)
   }
 
   @Test(

@@ -2,11 +2,13 @@
 import CoAPLink
 import ConstrainedCore
 import DeviceClient
+import Foundation
 import MQTTLayer
 import MQTTLink
 import MQTTPeers
 import Platform
 import PlatformMQTT
+import Synchronization
 import TestSupport
 import Testing
 
@@ -40,6 +42,33 @@ struct MQTTReportTests {
       ),
       secret: Array("secret".utf8)
     )
+  }
+
+  @Test(arguments: [true, false])
+  func `what becomes of the connection is told of before connect returns`(
+    isThere: Bool
+  )
+    async throws
+  {
+    let broker = try Mosquitto()
+    let events = Mutex<[MQTTClientEvent]>([])
+    let client = try client(broker, .tcp) {
+      $0.onEvent = { event in
+        usleep(20_000)
+        events.withLock { $0.append(event) }
+      }
+    }
+    if !isThere { broker.end() }
+    let isConnected = (try? await client.connect()) != nil
+    #expect(isConnected == isThere)
+    let told = events.withLock { $0 }
+    // Nothing waits to be sent: it is closed again.
+    switch told.first {
+    case .connected: #expect(isThere)
+    case .connectFailed: #expect(!isThere)
+    default: Issue.record("\(told)")
+    }
+    await client.close()
   }
 
   @Test(arguments: [MQTTTransport.tcp, .tls, .webSocket, .secureWebSocket])

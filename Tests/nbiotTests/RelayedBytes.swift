@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import TestSupport
+import Testing
+
+/// The ledger in the last line of `nbiot publish --ledger --output json`.
+func printedLedger(_ output: String) throws -> [String: Any] {
+  let last = try #require(output.split(separator: "\n").last)
+  let object = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
+  return try #require(object?["ledger"] as? [String: Any])
+}
 
 extension StreamRelay {
-  /// What it has relayed, once it has taken all bytes of a ledger as `nbiot publish --ledger` prints it.
+  /// What it has relayed, once it has taken all bytes of a ledger.
   ///
   /// What was sent last may come to it after the program has ended, on a busy machine by seconds.
   func counted(all ledger: [String: Any]) async throws -> (up: Int, down: Int, connections: Int) {

@@ -17,7 +17,11 @@ private final class Told: Sendable {
   private let events = Mutex<[GatewayEvent]>([])
   private let topics = Mutex<[String]>([])
 
-  func take(_ event: GatewayEvent) { events.withLock { $0.append(event) } }
+  /// Slowly: whoever waits for what is told of goes on afterwards.
+  func take(_ event: GatewayEvent) {
+    usleep(20_000)
+    events.withLock { $0.append(event) }
+  }
   func take(_ request: DeviceRequest) { topics.withLock { $0.append(request.topic) } }
 
   var requestCount: Int { topics.withLock { $0.count } }
@@ -98,7 +102,7 @@ struct GatewayClientTests {
       try await meter.publish([0x7B, 0x7D], to: topic)
     }
     try await meter.logIn()
-    #expect(meter.isOnline && meter.isWanted && gateway.onlineCount == 1)
+    #expect(meter.isOnline && meter.isWanted && gateway.onlineCount == 1 && told.isOnlineLast)
     let receipt = try await meter.publish(Array(#"{"kWh":1}"#.utf8), to: topic)
     #expect(receipt.result.outcome == .acknowledged)
     let answer = try await meter.request(PropertyPost.self, as: JSONWriter.self) {

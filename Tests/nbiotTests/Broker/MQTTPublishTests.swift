@@ -69,9 +69,7 @@ struct MQTTPublishTests {
     )
     relay.stop()
     #expect(run.status == 0, "\(run.errors)")
-    let last = try #require(run.output.split(separator: "\n").last)
-    let object = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any]
-    let ledger = try #require(object?["ledger"] as? [String: Any])
+    let ledger = try printedLedger(run.output)
     let counted = try await relay.counted(all: ledger)
     for (name, bytes) in [("up", counted.up), ("down", counted.down)] {
       let side = try #require(ledger[name] as? [String: [String: Int]])
