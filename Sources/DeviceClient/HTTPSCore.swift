@@ -195,7 +195,7 @@ final class HTTPSCore: ClientCore, Sendable {
     switch event {
     case .authenticated:
       state.hasFailed = false
-      // Before those who wait for it: what has been told of is known when they go on.
+      // First, so that those who wait for it find it told of when they go on.
       tell(.authenticated, &completions)
       state.callers.endConnecting(.success(()), &completions)
     case .authenticationFailed:

@@ -106,7 +106,7 @@ extension MQTTCore {
     _ state: inout State,
     _ completions: inout Completions
   ) {
-    // Before those who wait for it: what has been told of is known when they go on.
+    // First, so that those who wait for it find it told of when they go on.
     if let onEvent = gateway?.onEvent { completions.actions.append { onEvent(event) } }
     switch event {
     case .session(.online(let number)):

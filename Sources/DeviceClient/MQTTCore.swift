@@ -333,7 +333,7 @@ final class MQTTCore: ClientCore, Sendable {
     }
   }
 
-  /// Tells the owner of an event, once the lock is released, and before those go on who wait for it.
+  /// Tells the owner of an event once the lock is released; asked for first, it is told before those who wait go on.
   func tell(_ event: MQTTClientEvent, _ completions: inout Completions) {
     guard let onEvent = settings.onEvent else { return }
     completions.actions.append { onEvent(event) }

@@ -177,7 +177,11 @@ extension BrokerFront {
   /// the platform has.
   private func check(_ topic: String) throws(PushRefusal) {
     guard topic.hasPrefix("/") else { throw PushRefusal(reason: "the topic does not begin with /") }
-    guard topic.utf8.count <= 128 else { throw PushRefusal(reason: "the topic has over 128 bytes") }
+    do throws(Refusal) {
+      try core.checkTopicLength(topic.utf8.count)
+    } catch {
+      throw PushRefusal(reason: error.note)
+    }
     // Of bytes: behind either a combining mark makes another Character.
     guard !topic.utf8.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }) else {
       throw PushRefusal(reason: "the topic has a wildcard, which only a subscription may have")
